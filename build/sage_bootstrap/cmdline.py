@@ -1,0 +1,193 @@
+"""The command line of sage-flock: words in, one exit status out.
+
+    sage-flock [options] LOCK COMMAND [ARG...]
+    sage-flock [options] LOCK -c 'SHELL COMMAND'
+    sage-flock [options] FD
+
+Options are flock(1)'s, so that scripts written for it run unchanged.  They
+end at LOCK; everything behind it belongs to the command.
+"""
+
+import posix
+
+from sage_bootstrap import host, locks, taking
+from sage_bootstrap.compat import argparse
+from sage_bootstrap.messages import FAILED, USAGE, Failure, say, write
+
+VERSION = '1.0'
+
+
+class _Parser(argparse.ArgumentParser):
+
+    def error(self, message):
+        raise Failure('usage', message + " (try 'sage-flock --help')", USAGE)
+
+
+def parser():
+    """The argparse parser of the command line."""
+    it = _Parser(prog='sage-flock', usage=_USAGE, description=_DESCRIPTION, epilog=_EPILOG,
+                 formatter_class=argparse.RawDescriptionHelpFormatter)
+    add = it.add_argument
+    add('-s', '--shared', dest='mode', action='store_const', const=locks.SHARED,
+        default=locks.EXCLUSIVE, help='take a shared lock')
+    add('-x', '-e', '--exclusive', dest='mode', action='store_const', const=locks.EXCLUSIVE,
+        help='take an exclusive lock (the default)')
+    add('-u', '--unlock', dest='mode', action='store_const', const='unlock',
+        help='drop the lock of a descriptor')
+    add('-n', '--nb', '--nonblock', '--nonblocking', dest='wait', action='store_false',
+        default=True, help='do not wait: fail when the lock is held')
+    add('-w', '--wait', '--timeout', dest='seconds', type=_seconds, metavar='SECONDS',
+        help='wait for so long at most; fractions are allowed')
+    add('-E', '--conflict-exit-code', dest='conflict', type=_status, default=1, metavar='N',
+        help='exit status when the lock was not taken in time, 0 to 255 (1)')
+    add('-o', '--close', action='store_true',
+        help='do not hand the lock to the command: a daemon cannot keep it, but\n'
+             'if sage-flock is killed the lock is free while the command runs on')
+    add('-F', '--no-fork', dest='fork', action='store_false', default=True,
+        help='become the command: it holds the lock until the last copy is closed')
+    add('-c', '--command', metavar='COMMAND', dest='shell',
+        help='behind LOCK: run COMMAND with $SHELL, else /bin/sh')
+    add('--fd', type=_descriptor, metavar='N',
+        help='lock descriptor N, then run COMMAND')
+    add('-q', '--quiet', action='store_true', help='say nothing about waiting')
+    add('--verbose', action='store_true', help='say how long taking the lock took')
+    add('-V', '--version', action='version', version='sage-flock ' + VERSION)
+    add('lock', nargs='?', metavar='LOCK', help=argparse.SUPPRESS)
+    add('command', nargs=argparse.REMAINDER, metavar='COMMAND', help=argparse.SUPPRESS)
+    return it
+
+
+def main(words):
+    """Do what the command line `words` says, and end the process."""
+    host.guard_standard_descriptors()
+    try:
+        status = _run(words)
+    except Failure as failure:
+        say(str(failure))
+        status = failure.status
+    except MemoryError:
+        say('memory: none left')
+        status = FAILED
+    posix._exit(status)
+
+
+def _run(words):
+    options = parser().parse_args(words)
+    lock, argv = _lock_and_command(options)
+    if options.mode == 'unlock':
+        lock.drop()
+        hold = None
+    else:
+        hold = _take(lock, argv, options)
+        if hold is None:
+            return options.conflict
+    if not argv:
+        return 0
+    return _run_command(argv, lock, hold, options)
+
+
+def _lock_and_command(options):
+    """The opened locks.Lock and the argv that the options name."""
+    words = options.command
+    if options.shell is not None:
+        raise Failure('usage', '-c goes behind LOCK', USAGE)
+    if not options.fork and options.close:
+        raise Failure('usage', '-F and -o together would leave nobody to hold the lock', USAGE)
+    if options.fd is not None:
+        if options.lock is not None:
+            words = [options.lock] + words
+        return locks.open_descriptor(options.fd), _command(words)
+    if options.lock is None:
+        raise Failure('usage', "LOCK is missing (try 'sage-flock --help')", USAGE)
+    if words:
+        argv = _command(words)
+        return locks.open_named(options.lock), argv
+    if not options.lock.isdigit():
+        raise Failure(options.lock, "has no command to run "
+                      "(only a descriptor's number goes without one)", USAGE)
+    return locks.open_descriptor(_descriptor(options.lock)), []
+
+
+def _command(words):
+    if words and words[0] in ('-c', '--command'):
+        if len(words) != 2:
+            raise Failure('usage', '%s takes one argument, the shell command' % words[0], USAGE)
+        shell = host.getenv('SHELL') or '/bin/sh'
+        return [shell, '-c', words[1]]
+    return words
+
+
+def _take(lock, argv, options):
+    start = _now() if options.verbose else 0
+    wait = options.wait and options.seconds != 0
+    request = taking.Request(options.mode, argv, wait, options.seconds if wait else None,
+                             options.conflict, options.quiet, options.verbose)
+    hold = taking.take(lock, request)
+    if options.verbose:
+        if hold is None:
+            say('%s: not got' % lock.name)
+        else:
+            write(1, 'sage-flock: getting lock took %.6f seconds\n' % (_now() - start))
+    return hold
+
+
+def _run_command(argv, lock, hold, options):
+    """Run `argv` under `hold` (None: under no lock) and end like it."""
+    from sage_bootstrap import command
+    inherited = hold.inherited if hold else []
+    changes = {}
+    if inherited:
+        from sage_bootstrap import sidecar
+        changes[sidecar.HELD] = sidecar.pass_on(inherited)
+    closed = hold.descriptors() if hold and options.close else ()
+    if options.verbose:
+        write(1, 'sage-flock: executing %s\n' % argv[0])
+    try:
+        it = command.Command(argv, changes, closed)
+        if not options.fork or hold is None or hold.nested:
+            it.replace_us()
+        status = it.run()
+    finally:
+        if hold:
+            hold.release()
+    command.end_like(status)
+
+
+def _now():
+    import time
+    return getattr(time, 'monotonic', time.time)()
+
+
+def _seconds(word):
+    try:
+        seconds = float(word)
+    except ValueError:
+        seconds = -1
+    if not 0 <= seconds <= 1e9:
+        raise argparse.ArgumentTypeError("'%s' is no number of seconds" % word)
+    return seconds
+
+
+def _status(word):
+    if not word.isdigit() or int(word) > 255:
+        raise argparse.ArgumentTypeError("'%s' is no exit status from 0 to 255" % word)
+    return int(word)
+
+
+def _descriptor(word):
+    if not word.isdigit() or len(word) > 9:
+        raise argparse.ArgumentTypeError("'%s' is no descriptor number" % word)
+    return int(word)
+
+
+_USAGE = ('sage-flock [options] LOCK COMMAND [ARG...]\n'
+          "       sage-flock [options] LOCK -c 'SHELL COMMAND'\n"
+          '       sage-flock [options] FD')
+_DESCRIPTION = 'Run a command under a named file lock.'
+_EPILOG = """\
+LOCK with a slash is a path; a bare name lives in $SAGE_LOCK_DIR, else in
+$SAGE_LOCAL/var/lock, else here.  FD is a descriptor that the shell opened.
+
+Exit status: the command's own, death by a signal included; the number of -E
+when the lock was not taken in time; 2 usage; 125 sage-flock failed; 126 the
+command cannot be run; 127 it was not found."""

@@ -1,0 +1,127 @@
+"""Does waiting for this lock close a ring of processes that wait for one another?
+
+A waiter leaves a pointer to its record beside each record that its ancestors
+hold (sidecar.py), and only then looks: my lock -> its holders -> what runs
+under them and waits -> that one's lock -> ... -> a record of my ancestors.
+Whoever joins a ring last sees all of it.  Publishing and looking happen under
+one short lock per folder (`exclusively`), so exactly one joins last.
+
+What a waiter waits for, seen from outside:
+
+* Every holder of its lock, if it or a holder is exclusive.
+* Sharing with shared holders, it waits only if an exclusive waiter stands in
+  the gate before it; then again for every holder.  Others in the queue wait
+  for the same holders, so the order of the queue does not matter.
+* A wait that ends by itself (-w) holds nobody up for ever: it is no part of
+  a deadlock, and is not followed.
+
+The folders change while they are read.  But record names never recur, a wait
+passes q, w, gone and nobody waits in one that he has left; so a ring that two
+looks in a row find alike stood whole between them.
+"""
+
+import fcntl
+import posix
+
+from sage_bootstrap import host, locks, sidecar
+
+
+def exclusively(side):
+    """A descriptor whose closing ends the turn to publish and look; None
+    where none can be had."""
+    path = side.folder.rpartition('/')[0] + '/ring'
+    try:
+        fd = host.private(posix.open(path, posix.O_RDWR | posix.O_CREAT |
+                                     getattr(posix, 'O_NOFOLLOW', 0), 0o666))
+    except OSError:
+        return None
+    locks.flock(fd, fcntl.LOCK_EX, path)
+    return fd
+
+
+def ring(record, mode, ancestors):
+    """The ring that the waiter with `record` closes, or None.
+
+    A list of (waiter, holder) pairs of sidecar.Seen, waiter None for us: each
+    waits for the lock that its holder holds, under whom the next waiter runs.
+    The last holder is None where the ring closes in the queue behind us.
+    """
+    before = None
+    for _ in range(5):
+        found = _search(record, mode, ancestors)
+        names = found and [[one and one.id for one in pair] for pair in found]
+        if found is None or names == before:
+            return found
+        before = names
+    return None
+
+
+def _search(record, mode, ancestors):
+    """One look at everything reachable from our wait, depth first."""
+    visited = set([record.id])
+    todo = [(record.sidecar, mode, record.state, None, [])]
+    while todo:
+        side, mode, state, waiter, path = todo.pop()
+        holders, gatekeeper = _blockers(side, mode, state, record)
+        if gatekeeper == record.id and waiter:
+            return path + [(waiter, None)]
+        for holder in holders:
+            step = path + [(waiter, holder)]
+            if holder.path in ancestors:
+                return step
+            for target in _waiting_under(holder):
+                if target.id not in visited:
+                    visited.add(target.id)
+                    todo.append((target.sidecar, target.mode, target.state, target, step))
+    return None
+
+
+def _blockers(side, mode, state, record):
+    """Whom a waiter for the lock of `side` waits for: (holders, the ID of the
+    exclusive waiter in the gate if it is for his sake)."""
+    try:
+        seen = side.records()
+    except OSError:
+        return [], None
+    holders = [one for one in seen if one.state == sidecar.HOLDS]
+    if mode == locks.EXCLUSIVE or [h for h in holders if h.mode == locks.EXCLUSIVE]:
+        return holders, None
+    for one in seen:
+        if (state == sidecar.QUEUES and one.state == sidecar.AT_GATE and
+                one.mode == locks.EXCLUSIVE and not one.timed):
+            return holders, one.id
+    return [], None
+
+
+def _waiting_under(holder):
+    """The live untimed waiters, as Seen, that run under the record `holder`."""
+    start = 'p.%s.' % holder.id
+    found = []
+    try:
+        names = posix.listdir(holder.sidecar.folder)
+    except OSError:
+        return found
+    for name in names:
+        if name.startswith(start):
+            path = sidecar.live_target(holder.sidecar.folder + '/' + name)
+            one = path and sidecar.seen_at(path)
+            if one and not one.timed:
+                found.append(one)
+    return found
+
+
+def told(name, command, links):
+    """The ring in words: `name` is our lock, `command` ours, quoted."""
+    words = []
+    for waiter, holder in links:
+        who = _who(waiter) if waiter else command
+        lock = waiter.sidecar.name if waiter else name
+        if holder is None:
+            words.append('%s waits for %s behind this call' % (who, lock))
+        else:
+            words.append('%s waits for %s, held by %s' % (who, lock, _who(holder)))
+    return 'deadlock: ' + '; '.join(words)
+
+
+def _who(one):
+    return "%s '%s'" % (sidecar.pid_of(one.id), one.command)

@@ -1,0 +1,116 @@
+"""Who holds a lock and who waits for it, by its records and by /proc.
+
+A holder without a record is one that did not come through sage-flock, or
+through a descriptor of a shell; Linux tells of those in /proc.
+"""
+
+import posix
+import time
+
+from sage_bootstrap import host, locks, sidecar
+from sage_bootstrap.messages import duration, quoted
+
+_NAMED = 3      # how many holders a line names before it counts the rest
+
+
+def in_words(lock, side, mode, mine):
+    """Whom a waiter in `mode` waits for, as a clause for people; '' if unknown.
+
+    mine: our own record, which does not count; None if we have none.
+    """
+    try:
+        seen = side.records() if side else []
+    except OSError:
+        seen = []
+    held = [one for one in seen if one.state == sidecar.HOLDS]
+    if held:
+        line = 'held by ' + _listed([told(one) for one in held])
+        if mode == locks.SHARED and not [h for h in held if h.mode == locks.EXCLUSIVE]:
+            line += _behind([one for one in seen if one.state == sidecar.AT_GATE], mine)
+        return line
+    strangers = foreign(lock.fd)
+    return 'held by ' + _listed(["%d '%s'" % one for one in strangers]) if strangers else ''
+
+
+def told(one):
+    """A sidecar.Seen in words: pid, command, for how long."""
+    return "%s '%s' for %s" % (sidecar.pid_of(one.id), one.command,
+                               duration(max(0, time.time() - one.since)))
+
+
+def _behind(gate, mine):
+    for one in gate:
+        if not mine or one.id != mine.id:
+            return "; before us waits %s '%s'" % (sidecar.pid_of(one.id), one.command)
+    return ''
+
+
+def _listed(names):
+    if len(names) > _NAMED:
+        names = names[:_NAMED] + ['%d more' % (len(names) - _NAMED)]
+    return ' and '.join([', '.join(names[:-1])] * (len(names) > 1) + names[-1:])
+
+
+def foreign(fd):
+    """The processes that hold a flock(2) on the file behind `fd`, by Linux's
+    /proc: a list of (pid, command line, shortened).  [] elsewhere.
+
+    The kernel names the process that took the lock; where that one is gone,
+    whoever still has the descriptor open holds it.
+    """
+    status = posix.fstat(fd)
+    inode = ':%d ' % status.st_ino
+    pids = []
+    for line in _lines('/proc/locks'):
+        words = line.split()
+        if len(words) > 5 and words[1] == 'FLOCK' and (words[5] + ' ').endswith(inode):
+            pid = int(words[4])
+            if _alive(pid):
+                pids.append(pid)
+            else:
+                pids.extend(_keepers(inode))
+    return [(pid, _command(pid)) for pid in sorted(set(pids)) if pid != posix.getpid()]
+
+
+def _keepers(inode):
+    """The processes with a locked descriptor on that inode."""
+    found = []
+    for name in posix.listdir('/proc'):
+        if name.isdigit() and _keeps('/proc/%s/fdinfo' % name, inode):
+            found.append(int(name))
+    return found
+
+
+def _keeps(folder, inode):
+    try:
+        names = posix.listdir(folder)
+    except OSError:         # gone, or another user's
+        return False
+    for name in names:
+        for line in _lines(folder + '/' + name):
+            if line.startswith('lock:') and ' FLOCK ' in line and inode in line:
+                return True
+    return False
+
+
+def _alive(pid):
+    try:
+        posix.stat('/proc/%d' % pid)
+        return True
+    except OSError:
+        return False
+
+
+def _command(pid):
+    try:
+        words = host.text(host.read_file('/proc/%d/cmdline' % pid, 4096)).split('\0')
+    except OSError:
+        return '?'
+    return quoted([word for word in words if word] or ['?'])
+
+
+def _lines(path):
+    try:
+        return host.text(host.read_file(path, 1 << 22)).split('\n')
+    except OSError:
+        return []

@@ -1,0 +1,122 @@
+"""What differs between interpreters, kept away from everybody else.
+
+Taking a lock happens thousands of times in a build, and most of its cost is
+Python's start.  So the hot path imports `posix` where others would import os
+(2 to 5 ms) and `_signal` where others would import signal (5 ms: it pulls in
+enum), and it writes with posix.write, which needs no buffers and no flush.
+"""
+
+import sys
+import posix
+import fcntl
+
+try:
+    import _signal as signal
+except ImportError:         # before 3.5 the C module goes by the plain name
+    import signal
+
+VERSION = sys.version_info[:2]
+PY3 = VERSION[0] >= 3
+_ENCODING = sys.getfilesystemencoding() or 'utf-8'
+# Arguments that are no valid text must come out as the bytes that went in.
+_ERRORS = 'surrogateescape' if VERSION >= (3, 1) else 'replace'
+_BYTES_ENVIRON = VERSION >= (3, 2)
+
+# Descriptors that the command inherits are numbered from here: scripts use
+# the low ones, a stale MAKEFLAGS points at 3 and 4, and a command started
+# with its stdin closed must not find the lock there.
+INHERITED_FROM = 20
+
+
+def raw(text):
+    """The bytes that stand for `text` in argv, in the environment, in a path."""
+    if PY3 and not isinstance(text, bytes):
+        return text.encode(_ENCODING, _ERRORS)
+    return text
+
+
+def text(data):
+    """The str that stands for the bytes `data`; raw() gives them back."""
+    if PY3 and isinstance(data, bytes):
+        return data.decode(_ENCODING, _ERRORS)
+    return data
+
+
+def getenv(name):
+    """The environment variable `name` as str; '' when unset."""
+    value = posix.environ.get(raw(name) if _BYTES_ENVIRON else name)
+    return '' if value is None else text(value)
+
+
+def environment(changes):
+    """A copy of the environment for a command, with `changes` (str to str).
+
+    From 3.7 on Python under the C locale sets LC_CTYPE for whatever it
+    starts; the command is to see what we were given, so that is undone.
+    """
+    env = dict(posix.environ)
+    if PY3 and getenv('LC_CTYPE') in ('C.UTF-8', 'C.utf8', 'UTF-8'):
+        if not _given_at_start('LC_CTYPE'):
+            env.pop(b'LC_CTYPE' if _BYTES_ENVIRON else 'LC_CTYPE')
+    for name, value in changes.items():
+        if _BYTES_ENVIRON:
+            name, value = raw(name), raw(value)
+        env[name] = value
+    return env
+
+
+def _given_at_start(name):
+    """Was the variable in the environment that this process was started with?"""
+    try:
+        given = read_file('/proc/self/environ', 1 << 22)
+    except OSError:         # no /proc: keep what is there
+        return True
+    return (b'\0' + given).find(b'\0' + raw(name) + b'=') >= 0
+
+
+def read_file(path, limit):
+    """The first `limit` bytes of a file.  OSError where it cannot be read."""
+    fd = posix.open(path, posix.O_RDONLY | posix.O_NONBLOCK | getattr(posix, 'O_NOFOLLOW', 0))
+    try:
+        parts = []
+        while limit > 0:
+            part = posix.read(fd, min(limit, 65536))
+            if not part:
+                break
+            parts.append(part)
+            limit -= len(part)
+        return b''.join(parts)
+    finally:
+        posix.close(fd)
+
+
+def private(fd):
+    """Keep descriptor `fd` from the command (close-on-exec); returns it."""
+    if not PY3 or VERSION < (3, 4):
+        fcntl.fcntl(fd, fcntl.F_SETFD, fcntl.FD_CLOEXEC)
+    return fd
+
+
+def inherited(fd):
+    """Move `fd` up to where commands inherit it; returns the new number.
+
+    F_DUPFD clears close-on-exec on every version, which since PEP 446
+    (Python 3.4) no os.open leaves clear.
+    """
+    moved = fcntl.fcntl(fd, fcntl.F_DUPFD, INHERITED_FROM)
+    posix.close(fd)
+    return moved
+
+
+def guard_standard_descriptors():
+    """See that 0, 1 and 2 are open, so that no file of ours lands there.
+
+    With stderr closed, a lock file would be opened as 2 and messages written
+    into it.  What is opened here is close-on-exec: the command finds its
+    descriptors closed, as it would without us.
+    """
+    for fd in (0, 1, 2):
+        try:
+            posix.fstat(fd)
+        except OSError:
+            private(posix.open('/dev/null', posix.O_RDWR))

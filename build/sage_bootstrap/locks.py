@@ -1,0 +1,129 @@
+"""A lock: a file found by name, opened, and locked with flock(2).
+
+A lock file is never truncated, never written and never deleted.  Deleting
+one splits its waiters over two inodes, and people lock files that hold their
+data (`sage-flock "$0" ...`).
+"""
+
+import errno
+import fcntl
+import posix
+
+from sage_bootstrap import host
+from sage_bootstrap.messages import Failure, reason
+
+SHARED, EXCLUSIVE = 'shared', 'exclusive'
+_OPERATION = {SHARED: fcntl.LOCK_SH, EXCLUSIVE: fcntl.LOCK_EX}
+_READ_ONLY_INSTEAD = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EISDIR, errno.ETXTBSY)
+
+
+class Lock(object):
+    """An open lock file.
+
+    name   what the user called it, for messages
+    fd     its descriptor, one that the command inherits
+    ours   False for a descriptor that a shell opened (the FD form): the lock
+           then outlives us
+    """
+
+    def __init__(self, name, fd, ours):
+        self.name = name
+        self.fd = fd
+        self.ours = ours
+
+    def take(self, mode, block=True):
+        """Lock it `mode`; False if that would block and `block` is False.
+
+        Raises Failure where the file system cannot lock.
+        """
+        return flock(self.fd, _OPERATION[mode] | (0 if block else fcntl.LOCK_NB), self.name)
+
+    def drop(self):
+        """Unlock it, for every copy of the descriptor, a daemon's included."""
+        flock(self.fd, fcntl.LOCK_UN, self.name)
+
+
+def flock(fd, operation, name):
+    """flock(2), again after a signal; False on a conflict under LOCK_NB."""
+    while True:
+        try:
+            fcntl.flock(fd, operation)
+            return True
+        except (IOError, OSError) as error:
+            if error.errno in (errno.EWOULDBLOCK, errno.EACCES) and operation & fcntl.LOCK_NB:
+                return False
+            if error.errno != errno.EINTR:
+                raise Failure(name, 'cannot be locked: ' + reason(error))
+
+
+def location(name):
+    """The path of the lock called `name`: a name without a slash lives in
+    $SAGE_LOCK_DIR, else $SAGE_LOCAL/var/lock, else the current folder."""
+    if '/' in name:
+        return name
+    folder = host.getenv('SAGE_LOCK_DIR')
+    if not folder and host.getenv('SAGE_LOCAL'):
+        folder = host.getenv('SAGE_LOCAL') + '/var/lock'
+    return folder.rstrip('/') + '/' + name if folder else name
+
+
+def open_named(name):
+    """The Lock called `name`, its file and parent folders made where missing.
+
+    Raises Failure where it cannot be opened.
+    """
+    if not name:
+        raise Failure("''", 'is no name for a lock', 2)
+    path = location(name)
+    try:
+        try:
+            fd = _open_file(path)
+        except OSError as error:
+            if error.errno != errno.ENOENT or '/' not in path:
+                raise
+            make_folders(path.rpartition('/')[0])
+            fd = _open_file(path)
+    except (OSError, ValueError, TypeError) as error:
+        raise Failure(path, 'cannot be opened: ' + reason(error))
+    return Lock(name, host.inherited(fd), True)
+
+
+def open_descriptor(number):
+    """The Lock behind descriptor `number`, which the caller's shell opened.
+
+    Raises Failure where there is none.
+    """
+    try:
+        posix.fstat(number)
+    except (OSError, OverflowError) as error:
+        raise Failure('descriptor %d' % number, reason(error))
+    return Lock(str(number), number, False)
+
+
+def _open_file(path):
+    # Read-write, because on NFS an exclusive flock(2) needs write access.
+    try:
+        return posix.open(path, posix.O_RDWR | posix.O_CREAT | posix.O_NOCTTY, 0o666)
+    except OSError as error:
+        if error.errno not in _READ_ONLY_INSTEAD:
+            raise
+        denied = error
+    try:
+        return posix.open(path, posix.O_RDONLY | posix.O_NOCTTY)
+    except OSError as error:
+        # Of a file that is not there the reason why it cannot be made counts.
+        raise denied if error.errno == errno.ENOENT else error
+
+
+def make_folders(path):
+    """Make the folder `path` and its parents; another may do so meanwhile."""
+    try:
+        posix.mkdir(path, 0o777)
+    except OSError as error:
+        if error.errno == errno.EEXIST:
+            return
+        parent = path.rstrip('/').rpartition('/')[0]
+        if error.errno != errno.ENOENT or not parent:
+            raise
+        make_folders(parent)
+        make_folders(path)

@@ -1,0 +1,109 @@
+"""What sage-flock says, and how it fails: one line, one write, no traceback."""
+
+import errno
+import posix
+
+from sage_bootstrap import host
+
+# Exit statuses of our own; README.md holds the whole table.
+CONFLICT, USAGE, FAILED, CANNOT_RUN, NOT_FOUND = 1, 2, 125, 126, 127
+
+_PLAIN = frozenset('abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ'
+                   '0123456789_-+=./:,@%^')
+
+
+class Failure(Exception):
+    """Why we cannot go on: says `what: why`, ends with `status`."""
+
+    def __init__(self, what, why, status=FAILED):
+        Exception.__init__(self, '%s: %s' % (what, why))
+        self.status = status
+
+
+def reason(error):
+    """An OSError or IOError in words, without its number."""
+    return getattr(error, 'strerror', None) or str(error)
+
+
+def say(message):
+    """Write `sage-flock: message` to stderr as one line, in one write.
+
+    A line in one piece survives `make -j`, where many share a terminal.
+    With nowhere to write to, the message is lost and the work goes on.
+    """
+    write(2, 'sage-flock: ' + printable(message) + '\n')
+
+
+def write(fd, line):
+    """Write all of `line` (str) to `fd`; False when that failed."""
+    data = host.raw(line)
+    while data:
+        try:
+            data = data[posix.write(fd, data):]
+        except OSError as error:
+            if error.errno != errno.EINTR:
+                return False
+    return True
+
+
+def printable(message):
+    """`message` on one line, control characters and broken text as \\xNN."""
+    if not host.PY3:
+        try:
+            message.decode('utf-8')
+        except UnicodeDecodeError:
+            return ''.join([_escaped(c, ord(c) >= 127) for c in message])
+    return ''.join([_escaped(c, _is_control(ord(c))) for c in message])
+
+
+def _escaped(char, bad):
+    code = ord(char)
+    if not bad and code >= 32:
+        return char
+    return '\\x%02x' % (code & 0xff)
+
+
+def _is_control(code):
+    if not host.PY3:        # a byte of valid UTF-8
+        return code == 127
+    # C1 controls, and the surrogates that stand for bytes which are no text.
+    return 127 <= code < 160 or 0xd800 <= code < 0xe000
+
+
+def quoted(argv, limit=72):
+    """The command line `argv` in one piece, as sh would read it, shortened.
+
+    It is for people: cut at `limit` characters, with an ellipsis.
+    """
+    words = []
+    length = 0
+    for word in argv:
+        words.append(_quoted_word(word))
+        length += len(words[-1]) + 1
+        if length > limit:
+            break
+    return shortened(' '.join(words + ['...'] * (len(words) < len(argv))), limit)
+
+
+def shortened(line, limit=72):
+    """`line` made printable and cut at `limit` characters, with an ellipsis."""
+    line = printable(line)
+    return line if len(line) <= limit else line[:limit - 3].rstrip() + '...'
+
+
+def _quoted_word(word):
+    if word and _PLAIN.issuperset(word):
+        return word
+    return '"%s"' % word if "'" in word else "'%s'" % word
+
+
+def duration(seconds):
+    """A length of time for people: 0.3 s, 12 s, 3 min 20 s, 2 h 5 min."""
+    if seconds < 10:
+        return '%.1f s' % seconds
+    whole = int(seconds + 0.5)
+    if whole < 60:
+        return '%d s' % whole
+    if whole < 3600:
+        return '%d min %d s' % (whole // 60, whole % 60)
+    return '%d h %d min' % (whole // 3600, whole % 3600 // 60)

@@ -1,0 +1,401 @@
+"""What the users of one lock know of each other: the gate and the records.
+
+Beside the lock `D/pip.lock` lies the folder `D/.sage-flock/pip.lock/`:
+
+gate        Everyone who may wait takes it before the lock and lets it go
+            once the lock is his.  A waiting writer thus stands in the gate
+            and later readers queue behind him; the kernel serves exclusive
+            waiters first come first served.
+S.ID        One record per process that has to do with the lock.  S is its
+            state: `q` queues for the gate, `w` stands in the gate and waits
+            for the lock, `h` holds the lock.  ID never recurs.
+p.ID.WAITER A pointer: under the lock that record ID holds a process runs
+            that waits elsewhere; a symbolic link to the record WAITER.
+t.ID        A record being made.
+
+A record is live as long as its owner, or the command that inherited it, has
+it open: they hold a flock(2) on it.  So nobody guesses from a pid, nothing is
+stale after a SIGKILL, and it is right across containers.  Three orders matter:
+
+* A record is written and locked as `t.ID` and then renamed into place, or a
+  reader would take the newborn for dead and remove it.
+* It turns `h` after the lock is got and before the gate is let go, and is
+  removed before the lock is dropped: who has an `h` record holds the lock,
+  and who is seen waiting in `w` holds the gate.
+* Readers probe with a shared lock, or two readers would take one another for
+  the owner.
+
+Whatever a record says was written by somebody else, in a shared folder
+perhaps: it is data, to be bounded, escaped and never trusted.
+"""
+
+import errno
+import fcntl
+import posix
+import stat
+import time
+
+from sage_bootstrap import host, locks
+from sage_bootstrap.messages import shortened
+
+QUEUES, AT_GATE, HOLDS = 'q', 'w', 'h'
+FOLDER = '.sage-flock'
+HELD = 'SAGE_FLOCK_HELD'
+_RECORD_LIMIT = 8192
+_NEWBORN = 60           # seconds that making a record may take
+_MANY = 16              # names in a folder that make a look for dead ones due
+_NOFOLLOW = getattr(posix, 'O_NOFOLLOW', 0)
+
+
+class Unavailable(Exception):
+    """Why a lock goes without a sidecar: it works, but plainly."""
+
+
+class Sidecar(object):
+    """The sidecar of one lock.
+
+    path   the lock file's path, absolute and without links; its last part: name
+    folder the sidecar's folder
+    """
+
+    def __init__(self, path):
+        self.path = path
+        parent, _, name = path.rpartition('/')
+        self.name = name
+        self.folder = '%s/%s/%s' % (parent, FOLDER, name)
+
+    def open_gate(self):
+        """A descriptor on the gate, which no command inherits.  OSError."""
+        flags = posix.O_CREAT | _NOFOLLOW
+        path = self.folder + '/gate'
+        try:
+            fd = posix.open(path, posix.O_RDWR | flags, 0o666)
+        except OSError as error:
+            if error.errno not in (errno.EACCES, errno.EPERM):
+                raise
+            fd = posix.open(path, posix.O_RDONLY | _NOFOLLOW)
+        return host.private(fd)
+
+    def make(self):
+        """Make the sidecar's folders, as open to others as the lock's is."""
+        parent = self.path.rpartition('/')[0]
+        mode = stat.S_IMODE(posix.stat(parent or '/').st_mode) & 0o1777
+        for folder in (parent + '/' + FOLDER, self.folder):
+            try:
+                posix.mkdir(folder, 0o700)
+                posix.chmod(folder, mode)
+            except OSError as error:
+                if error.errno != errno.EEXIST:
+                    raise
+
+    def is_safe(self):
+        """Are the folders really folders?  A link in a shared folder could
+        lead us to write elsewhere."""
+        parent = self.folder.rpartition('/')[0]
+        return (stat.S_ISDIR(posix.lstat(parent).st_mode) and
+                stat.S_ISDIR(posix.lstat(self.folder).st_mode))
+
+    def records(self):
+        """The live records as a list of Seen; what is dead is removed."""
+        seen = []
+        for name in posix.listdir(self.folder):
+            if name[:2] in ('q.', 'w.', 'h.', 't.', 'p.'):
+                one = self._look_at(name)
+                if one:
+                    seen.append(one)
+        seen.sort(key=lambda one: one.since)
+        return seen
+
+    def tidy(self):
+        """Remove what killed processes left, once it is worth a look."""
+        if len(posix.listdir(self.folder)) > _MANY:
+            self.records()
+
+    def _look_at(self, name):
+        path = self.folder + '/' + name
+        if name[0] == 'p':
+            # Made by a live waiter under a live holder: dead with either.
+            if not (is_live(self.folder + '/h.' + holder_of(name)) and live_target(path)):
+                remove(path)
+            return None
+        fd = open_record(path)
+        if fd is None:
+            return None
+        try:
+            if held_by_other(fd):
+                return Seen(self, name, fd) if name[0] != 't' else None
+            # A newborn is not locked yet; only an old one was left behind.
+            if name[0] != 't' or time.time() - posix.fstat(fd).st_mtime > _NEWBORN:
+                remove(path)
+        finally:
+            posix.close(fd)
+        return None
+
+
+class Seen(object):
+    """A live record as another process reads it.
+
+    sidecar, name, state, id   where it stands
+    mode     'shared' or 'exclusive'
+    since    when it reached its state, seconds since the epoch
+    fields   what its text says, str to str, not to be trusted
+    """
+
+    def __init__(self, sidecar, name, fd):
+        self.sidecar = sidecar
+        self.name = name
+        self.state, _, self.id = name.partition('.')
+        self.since = posix.fstat(fd).st_mtime
+        self.fields = parse(posix.read(fd, _RECORD_LIMIT))
+        self.mode = self.fields['mode']
+
+    @property
+    def path(self):
+        return self.sidecar.folder + '/' + self.name
+
+    @property
+    def command(self):
+        """Its command as it calls itself, bounded and made harmless."""
+        return shortened(self.fields.get('command', '?'))
+
+    @property
+    def timed(self):
+        """Does its wait end by itself?"""
+        return self.fields.get('timed') == '1'
+
+
+class Record(object):
+    """This process's record of one lock, held live by `fd`."""
+
+    def __init__(self, sidecar, state, text):
+        """Make the record, with `text` in it; OSError where that fails.
+
+        `text` is complete but for the process id, which stands in the name.
+        """
+        self.sidecar = sidecar
+        self.state = state
+        self.id = '%d-%x' % (posix.getpid(), int(time.time() * 1000000))
+        newborn = sidecar.folder + '/t.' + self.id
+        fd = posix.open(newborn, posix.O_RDWR | posix.O_CREAT | posix.O_EXCL | _NOFOLLOW, 0o644)
+        try:
+            self.fd = host.inherited(fd)
+            fcntl.flock(self.fd, fcntl.LOCK_EX)
+            posix.write(self.fd, host.raw(text))
+            posix.rename(newborn, self.path)
+        except (IOError, OSError):
+            remove(newborn)
+            raise
+        self.pointers = []
+
+    @property
+    def path(self):
+        return '%s/%s.%s' % (self.sidecar.folder, self.state, self.id)
+
+    def become(self, state):
+        """Pass to another state, as of now."""
+        before = self.path
+        self.state = state
+        if state == HOLDS:
+            self.forget_pointers()
+            posix.write(self.fd, b'\n')     # moves st_mtime, the `since`
+        posix.rename(before, self.path)
+
+    def point(self, held):
+        """Leave a pointer to this record beside each record path of `held`."""
+        for path in held:
+            folder, _, name = path.rpartition('/')
+            pointer = '%s/p.%s.%s' % (folder, name[2:], self.id)
+            try:
+                posix.symlink(self.sidecar.folder + '/' + self.id, pointer)
+                self.pointers.append(pointer)
+            except OSError:
+                pass        # that folder is gone or not ours to write: no ring through it
+
+    def forget_pointers(self):
+        """Remove the pointers: the wait is over."""
+        for pointer in self.pointers:
+            remove(pointer)
+        self.pointers = []
+
+    def remove(self):
+        """Take the record away.  To be done before its lock is dropped."""
+        self.forget_pointers()
+        remove(self.path)
+
+
+def find(lock):
+    """The Sidecar of the locks.Lock `lock`, made where missing, with its gate:
+    (sidecar, gate's descriptor).  Raises Unavailable with the reason."""
+    status = posix.fstat(lock.fd)
+    if not stat.S_ISREG(status.st_mode):
+        raise Unavailable('it is not a regular file')
+    if status.st_size:
+        raise Unavailable('the lock file has content')
+    sidecar = Sidecar(_path_of(lock, status))
+    try:
+        try:
+            gate = sidecar.open_gate()
+        except OSError as error:
+            if error.errno != errno.ENOENT:
+                raise
+            sidecar.make()
+            gate = sidecar.open_gate()
+        if sidecar.is_safe():
+            return sidecar, gate
+        posix.close(gate)
+    except OSError as error:
+        raise Unavailable('%s: %s' % (sidecar.folder, error.strerror))
+    raise Unavailable('%s is no plain folder' % sidecar.folder)
+
+
+def _path_of(lock, status):
+    try:
+        path = posix.readlink('/proc/self/fd/%d' % lock.fd)
+    except OSError:         # no /proc
+        if not lock.ours:
+            raise Unavailable('the path of the descriptor is not known')
+        import posixpath
+        path = posixpath.realpath(locks.location(lock.name))
+    try:
+        there = posix.stat(path)
+    except OSError:
+        raise Unavailable('the lock file is gone')
+    if (there.st_ino, there.st_dev) != (status.st_ino, status.st_dev):
+        raise Unavailable('the lock file was replaced')
+    return path
+
+
+def text_for(mode, command, timed):
+    """The text of a record: lines of a word and its value."""
+    return 'mode %s\n%scommand %s\n' % (mode, 'timed 1\n' if timed else '', command)
+
+
+def parse(data):
+    """The fields of a record's bytes; of a garbled one those that are whole."""
+    fields = {}
+    for line in host.text(data).split('\n'):
+        word, blank, value = line.partition(' ')
+        if blank:
+            fields[word] = value
+    if fields.get('mode') not in (locks.SHARED, locks.EXCLUSIVE):
+        fields['mode'] = locks.EXCLUSIVE
+    return fields
+
+
+def pid_of(record_id):
+    """The process id that a record's ID opens with, as str; '?' if garbled."""
+    pid = record_id.partition('-')[0]
+    return pid if pid.isdigit() and len(pid) < 12 else '?'
+
+
+def holder_of(pointer):
+    """The ID of the holder in a pointer's name `p.HOLDER.WAITER`."""
+    return pointer.split('.')[1]
+
+
+def open_record(path):
+    """A descriptor on the record at `path` for a reader; None if it is gone
+    or is no record."""
+    try:
+        fd = posix.open(path, posix.O_RDONLY | posix.O_NONBLOCK | _NOFOLLOW)
+    except OSError:
+        return None
+    if stat.S_ISREG(posix.fstat(fd).st_mode):
+        return fd
+    posix.close(fd)
+    return None
+
+
+def held_by_other(fd):
+    """Does somebody have the record behind `fd` locked, so that it is live?"""
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        return False
+    except (IOError, OSError):
+        return True
+
+
+def is_live(path):
+    """Is the record at `path` there, and live?"""
+    fd = open_record(path)
+    if fd is None:
+        return False
+    try:
+        return held_by_other(fd)
+    finally:
+        posix.close(fd)
+
+
+def seen_at(path):
+    """The live record at `path` as Seen, or None."""
+    folder, _, name = path.rpartition('/')
+    parent, _, lock = folder.rpartition('/')
+    return Sidecar(parent.rpartition('/')[0] + '/' + lock)._look_at(name)
+
+
+def live_target(pointer):
+    """The path of the live waiter's record that `pointer` leads to, or None."""
+    try:
+        folder, _, waiter = posix.readlink(pointer).rpartition('/')
+    except OSError:
+        return None
+    # It may pass from q to w between the two looks, never back.
+    for state in (QUEUES, AT_GATE):
+        path = '%s/%s.%s' % (folder, state, waiter)
+        if is_live(path):
+            return path
+    return None
+
+
+def remove(path):
+    """Unlink `path`; that it is gone already, or not ours, is no matter."""
+    try:
+        posix.unlink(path)
+    except OSError:
+        pass
+
+
+# Records that the ancestors of this process hold travel in SAGE_FLOCK_HELD.
+
+def inherited_records():
+    """The paths in SAGE_FLOCK_HELD whose records are live, outermost first.
+
+    The variable alone lets nobody in: of a lock that has ended, say under a
+    daemon that outlived it, the record is dead.
+    """
+    value = host.getenv(HELD)
+    if not value:
+        return []
+    paths = [p.replace('%3A', ':').replace('%25', '%') for p in value.split(':')]
+    return [p for p in paths if p.rpartition('/')[2][:2] == 'h.' and is_live(p)]
+
+
+def pass_on(paths):
+    """The value of SAGE_FLOCK_HELD for the record paths `paths`."""
+    return ':'.join([p.replace('%', '%25').replace(':', '%3A') for p in paths])
+
+
+def held_mode(paths, sidecar):
+    """The strongest mode in which the records `paths` hold the lock of
+    `sidecar`; None if none of them is its."""
+    modes = [_mode_at(p) for p in paths if _same_folder(p.rpartition('/')[0], sidecar.folder)]
+    if locks.EXCLUSIVE in modes:
+        return locks.EXCLUSIVE
+    return locks.SHARED if modes else None
+
+
+def _mode_at(path):
+    try:
+        return parse(host.read_file(path, _RECORD_LIMIT))['mode']
+    except OSError:         # it has just ended
+        return None
+
+
+def _same_folder(one, other):
+    if one == other:
+        return True
+    try:
+        a, b = posix.stat(one), posix.stat(other)
+    except OSError:
+        return False
+    return (a.st_dev, a.st_ino) == (b.st_dev, b.st_ino)

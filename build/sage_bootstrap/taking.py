@@ -1,0 +1,142 @@
+"""How a lock is taken: at once, under an ancestor's, or after a wait.
+
+The gate makes it fair: everyone takes the gate, then the lock while holding
+the gate, then lets the gate go.  A call that will not wait (-n) takes none.
+What a nested call may do follows from what its ancestors hold:
+
+    asked        held exclusively     held shared
+    exclusive    run                  refused: it would wait for itself
+    shared       run                  run
+
+The waiting itself is in waiting.py, which an uncontended lock never loads.
+"""
+
+import fcntl
+import posix
+import time
+
+from sage_bootstrap import locks, sidecar
+from sage_bootstrap.messages import Failure, quoted, say
+
+
+class Request(object):
+    """What is asked of a lock.
+
+    mode       locks.SHARED or locks.EXCLUSIVE
+    command    the argv to run, [] in the FD form
+    wait       False: do not wait (-n)
+    seconds    how long to wait (-w); None: for ever
+    conflict   the exit status when it was not got in time (-E)
+    quiet, verbose
+    """
+
+    def __init__(self, mode, command, wait=True, seconds=None, conflict=1,
+                 quiet=False, verbose=False):
+        self.mode = mode
+        self.command = command
+        self.wait = wait
+        self.seconds = seconds
+        self.conflict = conflict
+        self.quiet = quiet
+        self.verbose = verbose
+
+
+class Hold(object):
+    """A lock that is held, by us or, when `nested`, by an ancestor.
+
+    inherited  the record paths that the command is told of
+    waited     True when others were in the way
+    """
+
+    def __init__(self, lock, record, ancestors, nested=False, waited=False):
+        self.lock = lock
+        self.record = record
+        self.inherited = ancestors + ([record.path] if record else [])
+        self.nested = nested
+        self.waited = waited
+
+    def descriptors(self):
+        """What the command inherits, so that a kill of ours frees nothing."""
+        return [self.lock.fd] + ([self.record.fd] if self.record else [])
+
+    def release(self):
+        """Let go: for every copy of the descriptor, a daemon's included."""
+        if self.record:
+            self.record.remove()
+        if not self.nested:
+            self.lock.drop()
+
+
+def take(lock, request):
+    """Take `lock` as the Request says: a Hold, or None when not got in time.
+
+    Raises Failure for an upgrade, a deadlock, a file system without locks.
+    """
+    ancestors = sidecar.inherited_records()
+    try:
+        side, gate = sidecar.find(lock)
+    except sidecar.Unavailable as why:
+        side = gate = None
+        if request.verbose:
+            say('%s: a plain lock, neither fair nor named: %s' % (lock.name, why))
+    if side and ancestors and _covered(lock, request.mode, ancestors, side):
+        posix.close(gate)
+        return Hold(lock, None, ancestors, nested=True)
+    if not request.wait:
+        if not lock.take(request.mode, block=False):
+            return None
+        return _held(lock, request, ancestors, side, gate)
+    at_gate = gate is not None and _enter(gate, lock)
+    if (at_gate or gate is None) and lock.take(request.mode, block=False):
+        return _held(lock, request, ancestors, side, gate)
+    from sage_bootstrap import waiting
+    record = waiting.wait(lock, request, ancestors, side, gate, at_gate)
+    if record and not lock.ours:
+        record.remove()
+        record = None
+    if gate is not None:
+        posix.close(gate)
+    return Hold(lock, record, ancestors, waited=True)
+
+
+def _enter(gate, lock):
+    """Take the gate if it is free, or is soon: others pass it in a moment,
+    and a moment is not worth a waiting line."""
+    for moment in (0.0005, 0.001, 0.002, 0):
+        if locks.flock(gate, fcntl.LOCK_EX | fcntl.LOCK_NB, lock.name):
+            return True
+        time.sleep(moment)
+    return False
+
+
+def _covered(lock, mode, ancestors, side):
+    """Does a lock held by an ancestor cover this call?"""
+    have = sidecar.held_mode(ancestors, side)
+    if have == locks.SHARED and mode == locks.EXCLUSIVE:
+        raise Failure(lock.name, 'held shared by the command that this one runs under, '
+                      'so an exclusive lock would wait for itself')
+    return have is not None
+
+
+def _held(lock, request, ancestors, side, gate):
+    """The Hold on `lock`, just got without a wait; lets the gate go."""
+    record = None
+    if side and lock.ours:      # behind a shell's descriptor nothing of ours stays alive
+        record = new_record(side, sidecar.HOLDS, lock, request)
+        if record:
+            side.tidy()
+    if gate is not None:
+        posix.close(gate)
+    return Hold(lock, record, ancestors)
+
+
+def new_record(side, state, lock, request):
+    """A sidecar.Record of this call in `state`; None where none can be made."""
+    timed = request.seconds is not None
+    try:
+        return sidecar.Record(side, state, sidecar.text_for(
+            request.mode, quoted(request.command, 200), timed))
+    except (IOError, OSError) as error:
+        if request.verbose:
+            say('%s: no record of this call can be left: %s' % (lock.name, error.strerror))
+        return None

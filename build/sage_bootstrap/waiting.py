@@ -1,0 +1,188 @@
+"""Waiting for a lock: said before it begins, explained, and without a poll.
+
+The waiter blocks in flock(2) and costs no CPU.  A second thread sleeps beside
+it until the next reminder or the end of the time limit: a signal for that
+would throw the waiter back to the end of the kernel's queue.
+"""
+
+import fcntl
+import posix
+import select
+import time
+
+try:
+    import _thread
+except ImportError:
+    import thread as _thread
+
+from sage_bootstrap import deadlock, holders, host, locks, sidecar, taking
+from sage_bootstrap.messages import Failure, duration, quoted, say
+
+_now = getattr(time, 'monotonic', time.time)
+_FIRST_REMINDER = 30.0      # seconds; each later one after twice the time
+
+
+def wait(lock, request, ancestors, side, gate, at_gate):
+    """Block until `lock` is held as the Request asks; the record of it or None.
+
+    `side` and `gate` are None for a plain lock; `at_gate` says that the gate
+    is ours already.  Past the time limit this process ends with the conflict
+    status.  Raises Failure for a deadlock.
+    """
+    record = None
+    if side:
+        state = sidecar.AT_GATE if at_gate else sidecar.QUEUES
+        record = _publish(lock, request, ancestors, side, state)
+    watch = _Watch(lock, request, ancestors, side, record)
+    watch.start()
+    try:
+        if gate is not None and not at_gate:
+            locks.flock(gate, fcntl.LOCK_EX, lock.name)
+            if record:
+                _step_into_gate(lock, request, ancestors, side, record)
+        lock.take(request.mode)
+    except Failure:
+        watch.stop()
+        if record:
+            record.remove()
+        raise
+    watch.stop()
+    if record:
+        record.become(sidecar.HOLDS)
+    if not request.quiet:
+        say('got %s lock %s after %s' % (request.mode, lock.name, duration(watch.elapsed())))
+    return record
+
+
+def _publish(lock, request, ancestors, side, state):
+    """The record of our wait, left where others look for rings."""
+    turn = deadlock.exclusively(side)
+    try:
+        record = taking.new_record(side, state, lock, request)
+        if record:
+            record.point(ancestors)
+            _refuse_ring(lock, request, ancestors, record)
+        return record
+    finally:
+        if turn is not None:
+            posix.close(turn)
+
+
+def _step_into_gate(lock, request, ancestors, side, record):
+    """Pass from the queue into the gate, which can close a ring as well:
+    whoever shares and queues behind us now waits for us."""
+    turn = deadlock.exclusively(side)
+    try:
+        record.become(sidecar.AT_GATE)
+        _refuse_ring(lock, request, ancestors, record)
+    finally:
+        if turn is not None:
+            posix.close(turn)
+
+
+def _refuse_ring(lock, request, ancestors, record):
+    """Raise Failure if our wait closes a ring; a timed one ends by itself."""
+    links = None
+    if request.seconds is None:
+        links = deadlock.ring(record, request.mode, ancestors)
+    if links:
+        record.remove()
+        raise Failure(lock.name, deadlock.told(lock.name, _this(request), links))
+
+
+def _this(request):
+    if request.command:
+        return "%d '%s'" % (posix.getpid(), quoted(request.command))
+    return '%d' % posix.getpid()
+
+
+class _Watch(object):
+    """The thread that speaks for a blocked waiter and ends a timed wait."""
+
+    def __init__(self, lock, request, ancestors, side, record):
+        self.lock = lock
+        self.request = request
+        self.ancestors = ancestors
+        self.side = side
+        self.record = record
+        self.began = _now()
+        self.over = False
+        self.turn = _thread.allocate_lock()     # who decides: the lock got, or time up
+        self.ended = _thread.allocate_lock()
+
+    def elapsed(self):
+        """Seconds since the wait began."""
+        return _now() - self.began
+
+    def start(self):
+        """Say that the wait begins, and watch it."""
+        if not self.request.quiet:
+            say(self.line('waiting for'))
+        self.told, self.tell = posix.pipe()
+        host.private(self.told)
+        host.private(self.tell)
+        self.ended.acquire()
+        _thread.start_new_thread(self._run, ())
+
+    def stop(self):
+        """The wait is over: the thread says no more and is gone."""
+        self.turn.acquire()
+        self.over = True
+        self.turn.release()
+        posix.close(self.tell)
+        self.ended.acquire()
+        posix.close(self.told)
+
+    def _run(self):
+        reminder = float(host.getenv('SAGE_FLOCK_REMINDER') or _FIRST_REMINDER)
+        limit = self.request.seconds
+        while True:
+            due = reminder if limit is None else min(reminder, limit)
+            if self._sleep(due - self.elapsed()):
+                break
+            self.turn.acquire()
+            if self.over:
+                self.turn.release()
+                break
+            if limit is not None and self.elapsed() >= limit:
+                self._give_up()
+            if self.elapsed() >= reminder:
+                self._remind()
+                reminder *= 2
+            self.turn.release()
+        self.ended.release()
+
+    def _sleep(self, seconds):
+        """Sleep; True if the wait ended meanwhile."""
+        try:
+            return select.select([self.told], [], [], max(0, seconds))[0]
+        except (select.error, OSError):     # a signal on Python 2
+            return False
+
+    def _remind(self):
+        if not self.request.quiet:
+            say(self.line('still waiting after %s for' % duration(self.elapsed())))
+        if self.record:
+            try:
+                _refuse_ring(self.lock, self.request, self.ancestors, self.record)
+            except Failure as failure:
+                say(str(failure))
+                posix._exit(failure.status)
+
+    def _give_up(self):
+        if not self.request.quiet:
+            say('%s: not got within %s' % (self.lock.name, duration(self.request.seconds)))
+        if self.record:
+            self.record.remove()
+        if not self.lock.ours:      # it may just have been got, and would outlive us
+            self.lock.drop()
+        posix._exit(self.request.conflict)
+
+    def line(self, doing):
+        """The waiting line: lock, mode, command, and who is in the way."""
+        request = self.request
+        line = '%s %s lock %s' % (doing, request.mode, self.lock.name)
+        if request.command:
+            line += " to run '%s'" % quoted(request.command)
+        who = holders.in_words(self.lock, self.side, request.mode, self.record)
+        return line + (': ' + who if who else '')
