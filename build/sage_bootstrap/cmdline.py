@@ -3,6 +3,7 @@
     sage-flock [options] LOCK COMMAND [ARG...]
     sage-flock [options] LOCK -c 'SHELL COMMAND'
     sage-flock [options] FD
+    sage-flock --status [LOCK...]
 
 Options are flock(1)'s, so that scripts written for it run unchanged.  They
 end at LOCK; everything behind it belongs to the command.
@@ -12,7 +13,7 @@ import posix
 
 from sage_bootstrap import host, locks, taking
 from sage_bootstrap.compat import argparse
-from sage_bootstrap.messages import FAILED, USAGE, Failure, say, write
+from sage_bootstrap.messages import FAILED, USAGE, Failure, quoted, say, write
 
 VERSION = '1.0'
 
@@ -49,6 +50,14 @@ def parser():
         help='behind LOCK: run COMMAND with $SHELL, else /bin/sh')
     add('--fd', type=_descriptor, metavar='N',
         help='lock descriptor N, then run COMMAND')
+    add('--coalesce', action='store_true',
+        help='COMMAND is a sweep over everything: if one that began after this\n'
+             'call has succeeded by the time the lock is got, do not run again')
+    add('--key', metavar='KEY',
+        help='which sweeps are the same (default: same command, same folder)')
+    add('--status', action='store_true',
+        help='show who holds and who waits for LOCK..., or every lock of the folder')
+    add('--json', action='store_true', help='show it as JSON')
     add('-q', '--quiet', action='store_true', help='say nothing about waiting')
     add('--verbose', action='store_true', help='say how long taking the lock took')
     add('-V', '--version', action='version', version='sage-flock ' + VERSION)
@@ -73,17 +82,26 @@ def main(words):
 
 def _run(words):
     options = parser().parse_args(words)
+    if options.status:
+        from sage_bootstrap import status
+        names = [options.lock] * (options.lock is not None) + options.command
+        return status.show(names, options.json)
+    sweep = None
     lock, argv = _lock_and_command(options)
     if options.mode == 'unlock':
         lock.drop()
         hold = None
     else:
+        if options.coalesce:
+            sweep = _sweep(lock, argv, options)
         hold = _take(lock, argv, options)
         if hold is None:
             return options.conflict
     if not argv:
+        if hold:
+            hold.end_loan()
         return 0
-    return _run_command(argv, lock, hold, options)
+    return _run_command(argv, lock, hold, options, sweep)
 
 
 def _lock_and_command(options):
@@ -91,6 +109,8 @@ def _lock_and_command(options):
     words = options.command
     if options.shell is not None:
         raise Failure('usage', '-c goes behind LOCK', USAGE)
+    if options.coalesce and (options.mode != locks.EXCLUSIVE or not options.fork):
+        raise Failure('usage', '--coalesce goes with neither -s, -u nor -F', USAGE)
     if not options.fork and options.close:
         raise Failure('usage', '-F and -o together would leave nobody to hold the lock', USAGE)
     if options.fd is not None:
@@ -131,8 +151,26 @@ def _take(lock, argv, options):
     return hold
 
 
-def _run_command(argv, lock, hold, options):
+def _sweep(lock, argv, options):
+    """The coalesce.Sweep that this call asks for; None where there can be none."""
+    from sage_bootstrap import coalesce, sidecar
+    try:
+        return coalesce.Sweep(lock, coalesce.named_key(options.key) if options.key is not None
+                              else coalesce.key_for(argv))
+    except (sidecar.Unavailable, OSError) as why:
+        if options.verbose:
+            say('%s: sweeps are not coalesced: %s' % (lock.name, why))
+        return None
+
+
+def _run_command(argv, lock, hold, options, sweep):
     """Run `argv` under `hold` (None: under no lock) and end like it."""
+    if sweep and not hold.nested and sweep.is_served():
+        hold.release()
+        if not options.quiet:
+            say("%s: a '%s' that began after this call has succeeded: nothing to do"
+                % (lock.name, quoted(argv)))
+        return 0
     from sage_bootstrap import command
     inherited = hold.inherited if hold else []
     changes = {}
@@ -145,8 +183,14 @@ def _run_command(argv, lock, hold, options):
     try:
         it = command.Command(argv, changes, closed)
         if not options.fork or hold is None or hold.nested:
+            if hold:
+                hold.end_loan()
             it.replace_us()
+        if sweep:
+            sweep.starts()
         status = it.run()
+        if sweep and status == 0:
+            sweep.succeeded()
     finally:
         if hold:
             hold.release()
@@ -182,7 +226,8 @@ def _descriptor(word):
 
 _USAGE = ('sage-flock [options] LOCK COMMAND [ARG...]\n'
           "       sage-flock [options] LOCK -c 'SHELL COMMAND'\n"
-          '       sage-flock [options] FD')
+          '       sage-flock [options] FD\n'
+          '       sage-flock --status [--json] [LOCK...]')
 _DESCRIPTION = 'Run a command under a named file lock.'
 _EPILOG = """\
 LOCK with a slash is a path; a bare name lives in $SAGE_LOCK_DIR, else in

@@ -109,6 +109,8 @@ class _Relay(object):
             self._handle(number, signal.SIG_IGN)
         for number in _PASSED_ON:
             self._handle(number, self._pass_on)
+        # With children ignored, waitpid(2) would lose the command's status.
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
 
     def _handle(self, number, action):
         if signal.getsignal(number) != signal.SIG_IGN:      # ignored (nohup) stays ignored

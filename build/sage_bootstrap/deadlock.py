@@ -31,8 +31,7 @@ def exclusively(side):
     where none can be had."""
     path = side.folder.rpartition('/')[0] + '/ring'
     try:
-        fd = host.private(posix.open(path, posix.O_RDWR | posix.O_CREAT |
-                                     getattr(posix, 'O_NOFOLLOW', 0), 0o666))
+        fd = host.private(posix.open(path, posix.O_RDWR | posix.O_CREAT | host.NOFOLLOW, 0o666))
     except OSError:
         return None
     locks.flock(fd, fcntl.LOCK_EX, path)

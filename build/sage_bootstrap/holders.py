@@ -59,7 +59,13 @@ def foreign(fd):
     whoever still has the descriptor open holds it.
     """
     status = posix.fstat(fd)
-    inode = ':%d ' % status.st_ino
+    inode = '%d ' % status.st_ino
+    # Where a file system invents its device number (major 0), the kernel's
+    # list may show another one than stat(2).
+    if posix.major(status.st_dev):
+        inode = '%02x:%02x:%s' % (posix.major(status.st_dev), posix.minor(status.st_dev), inode)
+    else:
+        inode = ':' + inode
     pids = []
     for line in _lines('/proc/locks'):
         words = line.split()

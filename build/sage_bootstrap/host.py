@@ -22,6 +22,8 @@ _ENCODING = sys.getfilesystemencoding() or 'utf-8'
 _ERRORS = 'surrogateescape' if VERSION >= (3, 1) else 'replace'
 _BYTES_ENVIRON = VERSION >= (3, 2)
 
+NOFOLLOW = getattr(posix, 'O_NOFOLLOW', 0)
+
 # Descriptors that the command inherits are numbered from here: scripts use
 # the low ones, a stale MAKEFLAGS points at 3 and 4, and a command started
 # with its stdin closed must not find the lock there.
@@ -76,7 +78,7 @@ def _given_at_start(name):
 
 def read_file(path, limit):
     """The first `limit` bytes of a file.  OSError where it cannot be read."""
-    fd = posix.open(path, posix.O_RDONLY | posix.O_NONBLOCK | getattr(posix, 'O_NOFOLLOW', 0))
+    fd = posix.open(path, posix.O_RDONLY | posix.O_NONBLOCK | NOFOLLOW)
     try:
         parts = []
         while limit > 0:

@@ -44,7 +44,6 @@ HELD = 'SAGE_FLOCK_HELD'
 _RECORD_LIMIT = 8192
 _NEWBORN = 60           # seconds that making a record may take
 _MANY = 16              # names in a folder that make a look for dead ones due
-_NOFOLLOW = getattr(posix, 'O_NOFOLLOW', 0)
 
 
 class Unavailable(Exception):
@@ -66,14 +65,14 @@ class Sidecar(object):
 
     def open_gate(self):
         """A descriptor on the gate, which no command inherits.  OSError."""
-        flags = posix.O_CREAT | _NOFOLLOW
+        flags = posix.O_CREAT | host.NOFOLLOW
         path = self.folder + '/gate'
         try:
             fd = posix.open(path, posix.O_RDWR | flags, 0o666)
         except OSError as error:
             if error.errno not in (errno.EACCES, errno.EPERM):
                 raise
-            fd = posix.open(path, posix.O_RDONLY | _NOFOLLOW)
+            fd = posix.open(path, posix.O_RDONLY | host.NOFOLLOW)
         return host.private(fd)
 
     def make(self):
@@ -105,6 +104,10 @@ class Sidecar(object):
                     seen.append(one)
         seen.sort(key=lambda one: one.since)
         return seen
+
+    def crowd(self):
+        """How many queue for the gate, dead ones not yet removed included."""
+        return len([name for name in posix.listdir(self.folder) if name[:2] == QUEUES + '.'])
 
     def tidy(self):
         """Remove what killed processes left, once it is worth a look."""
@@ -176,7 +179,7 @@ class Record(object):
         self.state = state
         self.id = '%d-%x' % (posix.getpid(), int(time.time() * 1000000))
         newborn = sidecar.folder + '/t.' + self.id
-        fd = posix.open(newborn, posix.O_RDWR | posix.O_CREAT | posix.O_EXCL | _NOFOLLOW, 0o644)
+        fd = posix.open(newborn, posix.O_RDWR | posix.O_CREAT | posix.O_EXCL | host.NOFOLLOW, 0o644)
         try:
             self.fd = host.inherited(fd)
             fcntl.flock(self.fd, fcntl.LOCK_EX)
@@ -226,12 +229,7 @@ class Record(object):
 def find(lock):
     """The Sidecar of the locks.Lock `lock`, made where missing, with its gate:
     (sidecar, gate's descriptor).  Raises Unavailable with the reason."""
-    status = posix.fstat(lock.fd)
-    if not stat.S_ISREG(status.st_mode):
-        raise Unavailable('it is not a regular file')
-    if status.st_size:
-        raise Unavailable('the lock file has content')
-    sidecar = Sidecar(_path_of(lock, status))
+    sidecar = of(lock)
     try:
         try:
             gate = sidecar.open_gate()
@@ -246,6 +244,17 @@ def find(lock):
     except OSError as error:
         raise Unavailable('%s: %s' % (sidecar.folder, error.strerror))
     raise Unavailable('%s is no plain folder' % sidecar.folder)
+
+
+def of(lock):
+    """The Sidecar that the locks.Lock `lock` has or could have; makes nothing.
+    Raises Unavailable with the reason why it has none."""
+    status = posix.fstat(lock.fd)
+    if not stat.S_ISREG(status.st_mode):
+        raise Unavailable('it is not a regular file')
+    if status.st_size:
+        raise Unavailable('the lock file has content')
+    return Sidecar(_path_of(lock, status))
 
 
 def _path_of(lock, status):
@@ -297,7 +306,7 @@ def open_record(path):
     """A descriptor on the record at `path` for a reader; None if it is gone
     or is no record."""
     try:
-        fd = posix.open(path, posix.O_RDONLY | posix.O_NONBLOCK | _NOFOLLOW)
+        fd = posix.open(path, posix.O_RDONLY | posix.O_NONBLOCK | host.NOFOLLOW)
     except OSError:
         return None
     if stat.S_ISREG(posix.fstat(fd).st_mode):

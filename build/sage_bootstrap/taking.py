@@ -45,15 +45,15 @@ class Hold(object):
     """A lock that is held, by us or, when `nested`, by an ancestor.
 
     inherited  the record paths that the command is told of
-    waited     True when others were in the way
+    loan       the slots.Loan of a job slot lent while waiting, or None
     """
 
-    def __init__(self, lock, record, ancestors, nested=False, waited=False):
+    def __init__(self, lock, record, ancestors, nested=False, loan=None):
         self.lock = lock
         self.record = record
         self.inherited = ancestors + ([record.path] if record else [])
         self.nested = nested
-        self.waited = waited
+        self.loan = loan
 
     def descriptors(self):
         """What the command inherits, so that a kill of ours frees nothing."""
@@ -65,6 +65,13 @@ class Hold(object):
             self.record.remove()
         if not self.nested:
             self.lock.drop()
+        self.end_loan()
+
+    def end_loan(self):
+        """Be done with the lent job slot: the last thing before this ends."""
+        if self.loan:
+            self.loan.close()
+            self.loan = None
 
 
 def take(lock, request):
@@ -90,13 +97,13 @@ def take(lock, request):
     if (at_gate or gate is None) and lock.take(request.mode, block=False):
         return _held(lock, request, ancestors, side, gate)
     from sage_bootstrap import waiting
-    record = waiting.wait(lock, request, ancestors, side, gate, at_gate)
+    record, loan = waiting.wait(lock, request, ancestors, side, gate, at_gate)
     if record and not lock.ours:
         record.remove()
         record = None
     if gate is not None:
         posix.close(gate)
-    return Hold(lock, record, ancestors, waited=True)
+    return Hold(lock, record, ancestors, loan=loan)
 
 
 def _enter(gate, lock):

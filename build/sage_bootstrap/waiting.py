@@ -11,11 +11,11 @@ import select
 import time
 
 try:
-    import _thread
+    import _thread  # novm: its name from 3.0 on
 except ImportError:
     import thread as _thread
 
-from sage_bootstrap import deadlock, holders, host, locks, sidecar, taking
+from sage_bootstrap import deadlock, holders, host, locks, sidecar, slots, taking
 from sage_bootstrap.messages import Failure, duration, quoted, say
 
 _now = getattr(time, 'monotonic', time.time)
@@ -23,7 +23,8 @@ _FIRST_REMINDER = 30.0      # seconds; each later one after twice the time
 
 
 def wait(lock, request, ancestors, side, gate, at_gate):
-    """Block until `lock` is held as the Request asks; the record of it or None.
+    """Block until `lock` is held as the Request asks: (record, loan), the
+    sidecar.Record of it and the slots.Loan of our job slot, each None if none.
 
     `side` and `gate` are None for a plain lock; `at_gate` says that the gate
     is ours already.  Past the time limit this process ends with the conflict
@@ -34,6 +35,8 @@ def wait(lock, request, ancestors, side, gate, at_gate):
         state = sidecar.AT_GATE if at_gate else sidecar.QUEUES
         record = _publish(lock, request, ancestors, side, state)
     watch = _Watch(lock, request, ancestors, side, record)
+    watch.announce()
+    loan = watch.loan = _lend(side)     # forks, so before there is a second thread
     watch.start()
     try:
         if gate is not None and not at_gate:
@@ -45,13 +48,24 @@ def wait(lock, request, ancestors, side, gate, at_gate):
         watch.stop()
         if record:
             record.remove()
+        if loan:
+            loan.close()
         raise
     watch.stop()
+    if loan:
+        loan.settle()
     if record:
         record.become(sidecar.HOLDS)
     if not request.quiet:
         say('got %s lock %s after %s' % (request.mode, lock.name, duration(watch.elapsed())))
-    return record
+    return record, loan
+
+
+def _lend(side):
+    """The Loan of our job slot, unless enough others have lent theirs."""
+    if not host.getenv('MAKEFLAGS') or (side and side.crowd() > slots.MOST_GUARDIANS):
+        return None
+    return slots.lend()
 
 
 def _publish(lock, request, ancestors, side, state):
@@ -105,6 +119,7 @@ class _Watch(object):
         self.ancestors = ancestors
         self.side = side
         self.record = record
+        self.loan = None
         self.began = _now()
         self.over = False
         self.turn = _thread.allocate_lock()     # who decides: the lock got, or time up
@@ -114,10 +129,13 @@ class _Watch(object):
         """Seconds since the wait began."""
         return _now() - self.began
 
-    def start(self):
-        """Say that the wait begins, and watch it."""
+    def announce(self):
+        """Say that the wait begins."""
         if not self.request.quiet:
             say(self.line('waiting for'))
+
+    def start(self):
+        """Watch the wait."""
         self.told, self.tell = posix.pipe()
         host.private(self.told)
         host.private(self.tell)
@@ -167,6 +185,8 @@ class _Watch(object):
                 _refuse_ring(self.lock, self.request, self.ancestors, self.record)
             except Failure as failure:
                 say(str(failure))
+                if self.loan:
+                    self.loan.close()
                 posix._exit(failure.status)
 
     def _give_up(self):
@@ -176,6 +196,8 @@ class _Watch(object):
             self.record.remove()
         if not self.lock.ours:      # it may just have been got, and would outlive us
             self.lock.drop()
+        if self.loan:
+            self.loan.close()
         posix._exit(self.request.conflict)
 
     def line(self, doing):

@@ -1,0 +1,102 @@
+"""One sweep serves everyone who asked before it began.
+
+A sweep is a command over everything there is, like a rebase of all DLLs.
+Whoever asks for one while another runs must wait for a later one, but all who
+wait can share that one.  Databases call it group commit.
+
+Per lock and key there is a small file with two numbers, `started` and `done`,
+read and written under a lock of its own, and changed only by whoever holds
+the big lock exclusively:
+
+    1  seen = started           this is when I asked
+    2  take the big lock
+    3  done > seen?             a sweep that began after I asked has succeeded:
+                                served, exit 0 without running
+    4  started = n = started+1  written before the sweep starts
+    5  run it, the lock inherited
+    6  it succeeded: done = n   written while the lock is held
+
+A sweep that fails or is killed publishes nothing: the next in line runs its
+own and returns its own status.  A file that is lost or garbled means at worst
+one run more.
+"""
+
+import fcntl
+import posix
+
+from sage_bootstrap import host, locks, sidecar
+
+_LIMIT = 64         # bytes of the file that count
+
+
+class Sweep(object):
+    """One call's share in the sweeps of a lock and key.  Made when it asks."""
+
+    def __init__(self, lock, key):
+        """`key` (str) names the sweep.  Raises sidecar.Unavailable."""
+        side, gate = sidecar.find(lock)
+        posix.close(gate)
+        self.path = side.folder + '/c.' + key
+        self.number = None
+        numbers = self._numbers()
+        self.seen = numbers and numbers[0]
+
+    def is_served(self):
+        """Has a sweep succeeded that began after this call asked?"""
+        numbers = self._numbers()
+        return bool(numbers) and self.seen is not None and numbers[1] > self.seen
+
+    def starts(self):
+        """Write down that our sweep begins.  The big lock is held."""
+        def begin(numbers):
+            started, done = numbers or (0, 0)
+            self.number = started + 1
+            return self.number, done
+        self._numbers(begin)
+
+    def succeeded(self):
+        """Write down that our sweep did it.  The big lock is still held."""
+        def publish(numbers):
+            return (numbers or (self.number,))[0], self.number
+        self._numbers(publish)
+
+    def _numbers(self, change=None):
+        """(started, done), None if garbled; `change` turns them into new ones."""
+        fd = posix.open(self.path, posix.O_RDWR | posix.O_CREAT | host.NOFOLLOW, 0o666)
+        try:
+            locks.flock(fd, fcntl.LOCK_EX, self.path)
+            numbers = _parse(posix.read(fd, _LIMIT))
+            if change:
+                posix.lseek(fd, 0, 0)
+                # Padded, so that a shorter line leaves no tail of a longer one.
+                posix.write(fd, host.raw(('%d %d' % change(numbers)).ljust(_LIMIT - 1) + '\n'))
+            return numbers
+        finally:
+            posix.close(fd)
+
+
+def _parse(data):
+    if not data:
+        return 0, 0
+    words = host.text(data).split()
+    if len(words) == 2 and words[0].isdigit() and words[1].isdigit():
+        started, done = int(words[0]), int(words[1])
+        if done <= started:
+            return started, done
+    return None
+
+
+def key_for(argv):
+    """The key of a sweep that was given none: its words and its folder."""
+    import hashlib
+    folder = posix.getcwd()
+    return hashlib.sha256(b'\0'.join([host.raw(word) for word in [folder] + argv])).hexdigest()
+
+
+def named_key(name):
+    """`name`, as the user gave it (--key), in a form that no other key has
+    and that is good for a file name."""
+    if name.replace('-', '').replace('_', '').isalnum() and len(name) < 64:
+        return 'k-' + name
+    import hashlib
+    return 'h-' + hashlib.sha256(host.raw(name)).hexdigest()
