@@ -86,22 +86,22 @@ def _run(words):
         from sage_bootstrap import status
         names = [options.lock] * (options.lock is not None) + options.command
         return status.show(names, options.json)
-    sweep = None
     lock, argv = _lock_and_command(options)
     if options.mode == 'unlock':
         lock.drop()
-        hold = None
-    else:
-        if options.coalesce:
-            sweep = _sweep(lock, argv, options)
-        hold = _take(lock, argv, options)
-        if hold is None:
-            return options.conflict
-    if not argv:
-        if hold:
-            hold.end_loan()
+        if argv:
+            from sage_bootstrap import command
+            command.Command(argv, {}).replace_us()
         return 0
-    return _run_command(argv, lock, hold, options, sweep)
+    request = _request(lock, argv, options)
+    sweep = _sweep(lock, request, options.key) if options.coalesce else None
+    hold = _take(lock, request)
+    if hold is None:
+        return options.conflict
+    if argv:
+        return _run_command(request, hold, sweep, options)
+    hold.end_loan()
+    return 0
 
 
 def _lock_and_command(options):
@@ -137,13 +137,30 @@ def _command(words):
     return words
 
 
-def _take(lock, argv, options):
-    start = _now() if options.verbose else 0
+def _request(lock, argv, options):
+    """The taking.Request that the options make; what is asked is logged."""
     wait = options.wait and options.seconds != 0
     request = taking.Request(options.mode, argv, wait, options.seconds if wait else None,
                              options.conflict, options.quiet, options.verbose)
-    hold = taking.take(lock, request)
-    if options.verbose:
+    if host.getenv('SAGE_FLOCK_LOG'):
+        from sage_bootstrap import events
+        request.note = events.log_for(lock, options.mode, quoted(argv, 200))
+        request.note('asked')
+    return request
+
+
+def _take(lock, request):
+    start = _now() if request.verbose else 0
+    try:
+        hold = taking.take(lock, request)
+    except Failure as failure:
+        request.note('failed', why=str(failure))
+        raise
+    if hold is None:
+        request.note('gave-up')
+    else:
+        request.note('got', lent=hold.loan is not None, nested=hold.nested)
+    if request.verbose:
         if hold is None:
             say('%s: not got' % lock.name)
         else:
@@ -151,50 +168,78 @@ def _take(lock, argv, options):
     return hold
 
 
-def _sweep(lock, argv, options):
+def _sweep(lock, request, key):
     """The coalesce.Sweep that this call asks for; None where there can be none."""
     from sage_bootstrap import coalesce, sidecar
     try:
-        return coalesce.Sweep(lock, coalesce.named_key(options.key) if options.key is not None
-                              else coalesce.key_for(argv))
+        return coalesce.Sweep(lock, coalesce.key_for(request.command) if key is None
+                              else coalesce.named_key(key))
     except (sidecar.Unavailable, OSError) as why:
-        if options.verbose:
+        if request.verbose:
             say('%s: sweeps are not coalesced: %s' % (lock.name, why))
         return None
 
 
-def _run_command(argv, lock, hold, options, sweep):
-    """Run `argv` under `hold` (None: under no lock) and end like it."""
-    if sweep and not hold.nested and sweep.is_served():
-        hold.release()
-        if not options.quiet:
+def _run_command(request, hold, sweep, options):
+    """Run the command under `hold`, unless a sweep has served it, and end
+    like it.  Returns an exit status or does not return."""
+    if hold.nested:
+        sweep = None        # siblings may sweep at the same time
+    if sweep and sweep.is_served():
+        request.note('served', key=sweep.key, sweep=sweep.number)
+        _let_go(hold, request)
+        if not request.quiet:
             say("%s: a '%s' that began after this call has succeeded: nothing to do"
-                % (lock.name, quoted(argv)))
+                % (hold.lock.name, quoted(request.command)))
         return 0
     from sage_bootstrap import command
-    inherited = hold.inherited if hold else []
-    changes = {}
-    if inherited:
-        from sage_bootstrap import sidecar
-        changes[sidecar.HELD] = sidecar.pass_on(inherited)
-    closed = hold.descriptors() if hold and options.close else ()
-    if options.verbose:
-        write(1, 'sage-flock: executing %s\n' % argv[0])
     try:
-        it = command.Command(argv, changes, closed)
-        if not options.fork or hold is None or hold.nested:
-            if hold:
-                hold.end_loan()
+        it = command.Command(request.command, _told(hold),
+                             hold.descriptors() if options.close else ())
+        if request.verbose:
+            write(1, 'sage-flock: executing %s\n' % request.command[0])
+        if hold.nested or not options.fork:
+            hold.end_loan()
             it.replace_us()
-        if sweep:
-            sweep.starts()
-        status = it.run()
-        if sweep and status == 0:
-            sweep.succeeded()
+        status = _supervise(it, sweep, request)
+    except Failure as failure:
+        request.note('failed', why=str(failure))
+        raise
     finally:
-        if hold:
-            hold.release()
+        _let_go(hold, request)
     command.end_like(status)
+
+
+def _let_go(hold, request):
+    hold.release()
+    request.note('released')
+    hold.end_loan()
+
+
+def _supervise(it, sweep, request):
+    """Run `it`, a command.Command, as `sweep` if that is not None; its wait status."""
+    if not sweep:
+        status = it.run()
+        request.note('ran', status=_shell_status(status))
+        return status
+    sweep.starts()
+    status = it.run()
+    if status == 0:
+        sweep.succeeded()
+    request.note('ran', status=_shell_status(status), key=sweep.key, sweep=sweep.number)
+    return status
+
+
+def _shell_status(status):
+    return status >> 8 if status & 0x7f == 0 else 128 + (status & 0x7f)
+
+
+def _told(hold):
+    """The environment variables that tell the command what is held."""
+    if not hold.inherited:
+        return {}
+    from sage_bootstrap import sidecar
+    return {sidecar.HELD: sidecar.pass_on(hold.inherited)}
 
 
 def _now():

@@ -36,15 +36,19 @@ class Sweep(object):
         """`key` (str) names the sweep.  Raises sidecar.Unavailable."""
         side, gate = sidecar.find(lock)
         posix.close(gate)
+        self.key = key
         self.path = side.folder + '/c.' + key
-        self.number = None
+        self.number = None      # of the sweep that we ran, or that served us
         numbers = self._numbers()
         self.seen = numbers and numbers[0]
 
     def is_served(self):
         """Has a sweep succeeded that began after this call asked?"""
         numbers = self._numbers()
-        return bool(numbers) and self.seen is not None and numbers[1] > self.seen
+        if not numbers or self.seen is None or numbers[1] <= self.seen:
+            return False
+        self.number = numbers[1]
+        return True
 
     def starts(self):
         """Write down that our sweep begins.  The big lock is held."""

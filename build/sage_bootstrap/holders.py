@@ -13,6 +13,18 @@ from sage_bootstrap.messages import duration, quoted
 _NAMED = 3      # how many holders a line names before it counts the rest
 
 
+def process_ids(lock, side):
+    """The process ids, as int, of those who hold `lock`."""
+    pids = []
+    try:
+        for one in side.records() if side else ():
+            if one.state == sidecar.HOLDS and sidecar.pid_of(one.id) != '?':
+                pids.append(int(sidecar.pid_of(one.id)))
+    except OSError:
+        pass
+    return pids or [pid for pid, _ in foreign(lock.fd)]
+
+
 def in_words(lock, side, mode, mine):
     """Whom a waiter in `mode` waits for, as a clause for people; '' if unknown.
 

@@ -19,6 +19,10 @@ from sage_bootstrap import locks, sidecar
 from sage_bootstrap.messages import Failure, quoted, say
 
 
+def not_logged(event, **fields):
+    """The note of a Request where nobody asked for a log."""
+
+
 class Request(object):
     """What is asked of a lock.
 
@@ -28,10 +32,11 @@ class Request(object):
     seconds    how long to wait (-w); None: for ever
     conflict   the exit status when it was not got in time (-E)
     quiet, verbose
+    note       called with the name and the fields of an event: events.Log
     """
 
     def __init__(self, mode, command, wait=True, seconds=None, conflict=1,
-                 quiet=False, verbose=False):
+                 quiet=False, verbose=False, note=not_logged):
         self.mode = mode
         self.command = command
         self.wait = wait
@@ -39,6 +44,7 @@ class Request(object):
         self.conflict = conflict
         self.quiet = quiet
         self.verbose = verbose
+        self.note = note
 
 
 class Hold(object):
@@ -65,10 +71,10 @@ class Hold(object):
             self.record.remove()
         if not self.nested:
             self.lock.drop()
-        self.end_loan()
 
     def end_loan(self):
-        """Be done with the lent job slot: the last thing before this ends."""
+        """Be done with the lent job slot.  It may take a moment, so it comes
+        after the release."""
         if self.loan:
             self.loan.close()
             self.loan = None

@@ -36,6 +36,7 @@ def wait(lock, request, ancestors, side, gate, at_gate):
         record = _publish(lock, request, ancestors, side, state)
     watch = _Watch(lock, request, ancestors, side, record)
     watch.announce()
+    request.note('waiting', **{'for': holders.process_ids(lock, side)})
     loan = watch.loan = _lend(side)     # forks, so before there is a second thread
     watch.start()
     try:
@@ -187,6 +188,7 @@ class _Watch(object):
                 say(str(failure))
                 if self.loan:
                     self.loan.close()
+                self.request.note('failed', why=str(failure))
                 posix._exit(failure.status)
 
     def _give_up(self):
@@ -198,6 +200,7 @@ class _Watch(object):
             self.lock.drop()
         if self.loan:
             self.loan.close()
+        self.request.note('gave-up')
         posix._exit(self.request.conflict)
 
     def line(self, doing):

@@ -1,0 +1,1 @@
+"""What the standard library of some supported Python lacks, or does too slowly for us."""

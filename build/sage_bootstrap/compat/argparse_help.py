@@ -1,0 +1,141 @@
+"""The help texts of our argparse: what a run without --help need not load."""
+
+import os
+
+from .argparse import (ONE_OR_MORE, OPTIONAL, RawDescriptionHelpFormatter,
+                       REMAINDER, SUPPRESS, ZERO_OR_MORE)
+
+INDENT = 2
+COLUMN = 24         # where the explanations begin
+
+
+def usage(parser):
+    """The text of 'usage: ...', its newline included."""
+    start = 'usage: '
+    if parser.usage is not None:
+        return start + expanded(parser.usage, parser) + '\n'
+    start += parser.prog + ' '
+    pieces = _usage_pieces(parser)
+    lines = _lines(pieces, _width() - len(start)) or ['']
+    return (start + ('\n' + ' ' * len(start)).join(lines)).rstrip() + '\n'
+
+
+def page(parser):
+    """All of --help."""
+    raw = parser.formatter_class == RawDescriptionHelpFormatter
+    blocks = [usage(parser)]
+    blocks += _paragraph(parser.description, parser, raw)
+    for section in parser._sections:
+        shown = [a for a in section.members if a.help is not SUPPRESS]
+        if not shown and not section.description:
+            continue
+        block = '%s:\n' % section.title if section.title else ''
+        about = _paragraph(section.description, parser, raw, INDENT)
+        if about:
+            block += about[0] + '\n'
+        block += ''.join([_entry(argument, parser) for argument in shown])
+        blocks.append(block)
+    blocks += _paragraph(parser.epilog, parser, raw)
+    return '\n'.join(blocks)
+
+
+def expanded(text, parser):
+    # Only texts that name the program are templates; others may hold a '%'.
+    return text % {'prog': parser.prog} if '%(prog)' in text else text
+
+
+def write(text, stream):
+    if stream is None:              # Python 3 was started with it closed
+        return
+    try:
+        stream.write(text)
+    except UnicodeError:            # a C locale, or bytes that are no UTF-8
+        stream.write(text.encode('ascii', 'backslashreplace').decode('ascii'))
+
+
+def _width():
+    columns = os.environ.get('COLUMNS', '')
+    return max(int(columns) if columns.isdigit() else 80, 40) - 2
+
+
+def _lines(pieces, width):
+    """pieces filled into lines; none is broken, a long one sticks out."""
+    lines = []
+    for piece in pieces:
+        if lines and len(lines[-1]) + 1 + len(piece) <= width:
+            lines[-1] += ' ' + piece
+        else:
+            lines.append(piece)
+    return lines
+
+
+def _paragraph(text, parser, raw, indent=0):
+    if not text:
+        return []
+    text = expanded(text, parser)
+    margin = ' ' * indent
+    if raw:
+        lines = text.rstrip('\n').split('\n')
+    else:
+        lines = _lines(text.split(), _width() - indent)
+    return [''.join([(margin + line).rstrip() + '\n' for line in lines])]
+
+
+def _name(argument):
+    """What one word of an argument is called."""
+    if argument.metavar is not None:
+        return argument.metavar
+    if argument.choices is not None:
+        return '{%s}' % ','.join([str(choice) for choice in argument.choices])
+    return argument.dest.upper() if argument.names else argument.dest
+
+
+def _values(argument):
+    """What stands for all the words of an argument: 'FILE', '[FILE ...]'."""
+    nargs = argument.nargs
+    shape = {None: '%', OPTIONAL: '[%]', ZERO_OR_MORE: '[% ...]',
+             ONE_OR_MORE: '% [% ...]', REMAINDER: '...'}.get(nargs)
+    if shape is None:
+        shape = ' '.join(['%'] * nargs)
+    return shape.replace('%', _name(argument))
+
+
+def _usage_pieces(parser):
+    """Options, then positionals; what excludes each other is one piece."""
+    options, positionals, done = [], [], []
+    for argument in parser._arguments:
+        if argument in done or argument.help is SUPPRESS:
+            continue
+        group = argument.rivals
+        members = group.members if group else [argument]
+        done += members
+        members = [a for a in members if a.help is not SUPPRESS]
+        inner = ' | '.join([(' '.join([a.names[0], _values(a)]).rstrip()
+                             if a.names else _values(a)) for a in members])
+        if group and len(members) > 1:
+            inner = ('(%s)' if group.required else '[%s]') % inner
+        elif argument.names and not (argument.required or group and group.required):
+            inner = '[%s]' % inner
+        (options if argument.names else positionals).append(inner)
+    return options + positionals
+
+
+def _entry(argument, parser):
+    """An argument's lines under its heading."""
+    if argument.names:
+        left = ' '.join([', '.join(argument.names), _values(argument)]).rstrip()
+    else:
+        left = _name(argument)
+    left = ' ' * INDENT + left
+    if not argument.help:
+        return left + '\n'
+    facts = dict(vars(argument), prog=parser.prog,
+                 type=getattr(argument.type, '__name__', argument.type))
+    if argument.choices is not None:
+        facts['choices'] = ', '.join([str(c) for c in argument.choices])
+    lines = _lines((argument.help % facts).split(), _width() - COLUMN)
+    if len(left) <= COLUMN - 2:
+        lines[0] = left.ljust(COLUMN) + lines[0]
+    else:
+        lines[0] = left + '\n' + ' ' * COLUMN + lines[0]
+    return ('\n' + ' ' * COLUMN).join(lines) + '\n'

@@ -1,0 +1,105 @@
+"""SAGE_FLOCK_LOG: what happened to which lock, one JSON object per line.
+
+Every call appends its events to one file, each as one write to a descriptor
+opened for appending, so that lines stay whole however many write at once.
+sage-flock-report reads it.  The fields:
+
+event    asked     the call wants the lock
+         waiting   it is held; `for`: process ids of those in the way
+         got       it has it; `lent`: a job slot was lent meanwhile
+         ran       the command has ended, with `status` as sh tells it
+         served    not run: sweep number `sweep` of `key` did it
+         gave-up   not got in time
+         failed    not got, or not run, for the reason `why`
+         released  the lock is dropped
+call     names the call: process id and start, as its record does
+lock     path of the lock          mode     shared or exclusive
+command  quoted and shortened      package  $SAGE_PKG, where the kit sets it
+pid, host, time (seconds since the epoch), mono (seconds of a clock that is
+never set back; null before Python 3.3)
+nested   true where an ancestor's lock covers the call
+sweep    the number of a sweep that ran, with its `key`
+"""
+
+import posix
+import time
+
+from sage_bootstrap import host
+from sage_bootstrap.messages import reason, say
+from sage_bootstrap.taking import not_logged
+
+_TEXT_LIMIT = 1000      # characters of any text in a line
+
+
+class Log(object):
+    """The log of one call: calling it with an event's name and fields
+    appends a line."""
+
+    def __init__(self, path, lock_path, mode, command):
+        """Raises OSError where `path` cannot be appended to."""
+        flags = posix.O_WRONLY | posix.O_APPEND | posix.O_CREAT | posix.O_NONBLOCK
+        self.path = path
+        self.fd = host.private(posix.open(path, flags | posix.O_NOCTTY, 0o666))
+        pid = posix.getpid()
+        self.call = [('call', '%d-%x' % (pid, int(time.time() * 1000000))), ('pid', pid),
+                     ('host', posix.uname()[1]), ('lock', lock_path), ('mode', mode),
+                     ('command', command), ('package', host.getenv('SAGE_PKG'))]
+
+    def __call__(self, event, **fields):
+        if self.fd is None:
+            return
+        now = getattr(time, 'monotonic', lambda: None)()
+        pairs = [('event', event), ('time', time.time()), ('mono', now)]
+        pairs += self.call + sorted(fields.items())
+        line = '{%s}\n' % ', '.join(['%s: %s' % (_json(key), _json(value)) for key, value in pairs])
+        try:
+            posix.write(self.fd, line.encode('ascii'))
+        except OSError as error:
+            say('%s: cannot be logged to: %s' % (self.path, reason(error)))
+            posix.close(self.fd)
+            self.fd = None
+
+
+def _json(value):
+    """`value` as JSON in ASCII; the json module costs more than a lock does."""
+    if value is None or value is True or value is False:
+        return {None: 'null', True: 'true', False: 'false'}[value]
+    if isinstance(value, float):
+        return '%.6f' % value
+    if isinstance(value, (list, tuple)):
+        return '[%s]' % ', '.join([_json(one) for one in value])
+    if not hasattr(value, 'lower'):
+        return '%d' % value
+    if not host.PY3:
+        value = value.decode('utf-8', 'replace')
+    return '"%s"' % ''.join([_json_char(char) for char in value[:_TEXT_LIMIT]])
+
+
+def _json_char(char):
+    code = ord(char)
+    if 32 <= code < 127 and char not in '"\\':
+        return str(char)
+    if code > 0xffff:
+        code -= 0x10000
+        return '\\u%04x\\u%04x' % (0xd800 + (code >> 10), 0xdc00 + (code & 0x3ff))
+    return '\\u%04x' % code
+
+
+def log_for(lock, mode, command):
+    """The Log of a call on `lock`, as SAGE_FLOCK_LOG asks for.
+
+    A log that cannot be written is said once; the call goes on without it.
+    """
+    path = host.getenv('SAGE_FLOCK_LOG')
+    try:
+        return Log(path, _absolute(lock), mode, command)
+    except (OSError, ValueError, TypeError) as error:
+        say('%s: cannot be logged to: %s' % (path, reason(error)))
+        return not_logged
+
+
+def _absolute(lock):
+    try:
+        return posix.readlink('/proc/self/fd/%d' % lock.fd)
+    except OSError:
+        return lock.name
