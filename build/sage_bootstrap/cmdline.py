@@ -152,7 +152,7 @@ def _request(lock, argv, options):
 def _take(lock, request):
     start = _now() if request.verbose else 0
     try:
-        hold = taking.take(lock, request)
+        hold = lock.hold(request)
     except Failure as failure:
         request.note('failed', why=str(failure))
         raise
@@ -172,8 +172,8 @@ def _sweep(lock, request, key):
     """The coalesce.Sweep that this call asks for; None where there can be none."""
     from sage_bootstrap import coalesce, sidecar
     try:
-        return coalesce.Sweep(lock, coalesce.key_for(request.command) if key is None
-                              else coalesce.named_key(key))
+        return lock.sweep(coalesce.key_for(request.command) if key is None
+                          else coalesce.named_key(key))
     except (sidecar.Unavailable, OSError) as why:
         if request.verbose:
             say('%s: sweeps are not coalesced: %s' % (lock.name, why))

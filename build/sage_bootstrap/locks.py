@@ -31,6 +31,17 @@ class Lock(object):
         self.fd = fd
         self.ours = ours
 
+    def hold(self, request):
+        """Take it as a taking.Request asks: a taking.Hold, or None when it was
+        not got in time.  Raises Failure."""
+        from sage_bootstrap import taking
+        return taking.take(self, request)
+
+    def sweep(self, key):
+        """The coalesce.Sweep called `key` of this lock; sidecar.Unavailable."""
+        from sage_bootstrap import coalesce
+        return coalesce.Sweep(self, key)
+
     def take(self, mode, block=True):
         """Lock it `mode`; False if that would block and `block` is False.
 
@@ -75,6 +86,8 @@ def open_named(name):
     if not name:
         raise Failure("''", 'is no name for a lock', 2)
     path = location(name)
+    if '://' in path:
+        return engine(path).open_named(name, path)
     try:
         try:
             fd = _open_file(path)
@@ -86,6 +99,14 @@ def open_named(name):
     except (OSError, ValueError, TypeError) as error:
         raise Failure(path, 'cannot be opened: ' + reason(error))
     return Lock(name, host.inherited(fd), True)
+
+
+def engine(url):
+    """The module that keeps locks at `url`; it opens them as this one does."""
+    if url.startswith('etcd://'):
+        from sage_bootstrap import etcd
+        return etcd
+    raise Failure(url, 'locks are kept in folders and at etcd:// addresses', 2)
 
 
 def open_descriptor(number):

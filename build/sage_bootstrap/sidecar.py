@@ -367,7 +367,8 @@ def remove(path):
 # Records that the ancestors of this process hold travel in SAGE_FLOCK_HELD.
 
 def inherited_records():
-    """The paths in SAGE_FLOCK_HELD whose records are live, outermost first.
+    """The paths in SAGE_FLOCK_HELD whose records are live, outermost first,
+    and whatever stands there for locks of another engine: a URL.
 
     The variable alone lets nobody in: of a lock that has ended, say under a
     daemon that outlived it, the record is dead.
@@ -376,7 +377,11 @@ def inherited_records():
     if not value:
         return []
     paths = [p.replace('%3A', ':').replace('%25', '%') for p in value.split(':')]
-    return [p for p in paths if p.rpartition('/')[2][:2] == 'h.' and is_live(p)]
+    return [p for p in paths if '://' in p or _is_held(p)]
+
+
+def _is_held(path):
+    return path.rpartition('/')[2][:2] == HOLDS + '.' and is_live(path)
 
 
 def pass_on(paths):

@@ -46,6 +46,13 @@ class Request(object):
         self.verbose = verbose
         self.note = note
 
+    def line(self, doing, name, who):
+        """The line that says `doing` of the lock `name`, and `who` is in the way."""
+        line = '%s %s lock %s' % (doing, self.mode, name)
+        if self.command:
+            line += " to run '%s'" % quoted(self.command)
+        return line + (': ' + who if who else '')
+
 
 class Hold(object):
     """A lock that is held, by us or, when `nested`, by an ancestor.

@@ -205,9 +205,5 @@ class _Watch(object):
 
     def line(self, doing):
         """The waiting line: lock, mode, command, and who is in the way."""
-        request = self.request
-        line = '%s %s lock %s' % (doing, request.mode, self.lock.name)
-        if request.command:
-            line += " to run '%s'" % quoted(request.command)
-        who = holders.in_words(self.lock, self.side, request.mode, self.record)
-        return line + (': ' + who if who else '')
+        who = holders.in_words(self.lock, self.side, self.request.mode, self.record)
+        return self.request.line(doing, self.lock.name, who)
