@@ -70,14 +70,7 @@ def foreign(fd):
     The kernel names the process that took the lock; where that one is gone,
     whoever still has the descriptor open holds it.
     """
-    status = posix.fstat(fd)
-    inode = '%d ' % status.st_ino
-    # Where a file system invents its device number (major 0), the kernel's
-    # list may show another one than stat(2).
-    if posix.major(status.st_dev):
-        inode = '%02x:%02x:%s' % (posix.major(status.st_dev), posix.minor(status.st_dev), inode)
-    else:
-        inode = ':' + inode
+    inode = _inode(fd)
     pids = []
     for line in _lines('/proc/locks'):
         words = line.split()
@@ -90,13 +83,21 @@ def foreign(fd):
     return [(pid, _command(pid)) for pid in sorted(set(pids)) if pid != posix.getpid()]
 
 
+def _inode(fd):
+    """How the kernel's lists of locks write the file behind `fd`, or its end."""
+    status = posix.fstat(fd)
+    # Where a file system invents its device number (major 0), the kernel's
+    # list may show another one than stat(2).
+    if not posix.major(status.st_dev):
+        return ':%d ' % status.st_ino
+    return '%02x:%02x:%d ' % (posix.major(status.st_dev), posix.minor(status.st_dev),
+                              status.st_ino)
+
+
 def _keepers(inode):
     """The processes with a locked descriptor on that inode."""
-    found = []
-    for name in posix.listdir('/proc'):
-        if name.isdigit() and _keeps('/proc/%s/fdinfo' % name, inode):
-            found.append(int(name))
-    return found
+    return [int(name) for name in posix.listdir('/proc')
+            if name.isdigit() and _keeps('/proc/%s/fdinfo' % name, inode)]
 
 
 def _keeps(folder, inode):

@@ -99,24 +99,41 @@ def take(lock, request):
         side = gate = None
         if request.verbose:
             say('%s: a plain lock, neither fair nor named: %s' % (lock.name, why))
-    if side and ancestors and _covered(lock, request.mode, ancestors, side):
-        posix.close(gate)
+    try:
+        return _take(lock, request, ancestors, side, gate)
+    finally:
+        if gate is not None:
+            posix.close(gate)
+
+
+def _take(lock, request, ancestors, side, gate):
+    if side and ancestors and _covered(lock, request, sidecar.held_mode(ancestors, side)):
         return Hold(lock, None, ancestors, nested=True)
+    at_gate = not request.wait or gate is None or _enter(gate, lock)
+    if at_gate and lock.take(request.mode, block=False):
+        record = None
+        if side and lock.ours:      # behind a shell's descriptor nothing of ours stays alive
+            record = new_record(side, sidecar.HOLDS, lock, request)
+            if record:
+                side.tidy()
+        return Hold(lock, record, ancestors)
     if not request.wait:
-        if not lock.take(request.mode, block=False):
-            return None
-        return _held(lock, request, ancestors, side, gate)
-    at_gate = gate is not None and _enter(gate, lock)
-    if (at_gate or gate is None) and lock.take(request.mode, block=False):
-        return _held(lock, request, ancestors, side, gate)
+        return None
     from sage_bootstrap import waiting
     record, loan = waiting.wait(lock, request, ancestors, side, gate, at_gate)
     if record and not lock.ours:
         record.remove()
         record = None
-    if gate is not None:
-        posix.close(gate)
     return Hold(lock, record, ancestors, loan=loan)
+
+
+def _covered(lock, request, have):
+    """Does a lock held in the mode `have` (None: not held) by the command that
+    we run under cover this call?"""
+    if have == locks.SHARED and request.mode == locks.EXCLUSIVE:
+        raise Failure(lock.name, 'held shared by the command that this one runs under, '
+                      'so an exclusive lock would wait for itself')
+    return have is not None
 
 
 def _enter(gate, lock):
@@ -127,27 +144,6 @@ def _enter(gate, lock):
             return True
         time.sleep(moment)
     return False
-
-
-def _covered(lock, mode, ancestors, side):
-    """Does a lock held by an ancestor cover this call?"""
-    have = sidecar.held_mode(ancestors, side)
-    if have == locks.SHARED and mode == locks.EXCLUSIVE:
-        raise Failure(lock.name, 'held shared by the command that this one runs under, '
-                      'so an exclusive lock would wait for itself')
-    return have is not None
-
-
-def _held(lock, request, ancestors, side, gate):
-    """The Hold on `lock`, just got without a wait; lets the gate go."""
-    record = None
-    if side and lock.ours:      # behind a shell's descriptor nothing of ours stays alive
-        record = new_record(side, sidecar.HOLDS, lock, request)
-        if record:
-            side.tidy()
-    if gate is not None:
-        posix.close(gate)
-    return Hold(lock, record, ancestors)
 
 
 def new_record(side, state, lock, request):
