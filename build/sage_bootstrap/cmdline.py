@@ -253,19 +253,19 @@ def _seconds(word):
     except ValueError:
         seconds = -1
     if not 0 <= seconds <= 1e9:
-        raise argparse.ArgumentTypeError("'%s' is no number of seconds" % word)
+        raise argparse.ArgumentTypeError("'%s' is no number of seconds" % argparse.shown(word))
     return seconds
 
 
 def _status(word):
     if not word.isdigit() or int(word) > 255:
-        raise argparse.ArgumentTypeError("'%s' is no exit status from 0 to 255" % word)
+        raise argparse.ArgumentTypeError("'%s' is no exit status from 0 to 255" % argparse.shown(word))
     return int(word)
 
 
 def _descriptor(word):
     if not word.isdigit() or len(word) > 9:
-        raise argparse.ArgumentTypeError("'%s' is no descriptor number" % word)
+        raise argparse.ArgumentTypeError("'%s' is no descriptor number" % argparse.shown(word))
     return int(word)
 
 

@@ -2,7 +2,7 @@
 
 Python 2.6, 3.0 and 3.1 have no argparse, and where there is one, importing it
 costs more than taking a lock does.  So this module imports nothing but sys, and
-what only --help needs lies in argparse_help.py, loaded when somebody asks.
+help texts and groups lie in argparse_help.py, loaded when somebody needs them.
 
 The same parser built on either gives the same namespace, the same exit status
 and output on the same stream; tests/argparse_diff.py compares them, and lists
@@ -100,36 +100,11 @@ class _Argument(object):
         self.help = help
         self.metavar = metavar
         self.version = version
+        self.section = None         # the titled group that the help lists it in
         self.rivals = None          # the group whose members exclude each other
 
     def __str__(self):
         return '/'.join(self.names) or self.metavar or self.dest
-
-
-class _Group(object):
-    """A titled section of the help, or arguments that exclude each other."""
-
-    def __init__(self, parser, title=None, description=None,
-                 exclusive=False, required=False, section=None):
-        self.parser = parser
-        self.title = title
-        self.description = description
-        self.exclusive = exclusive
-        self.required = required
-        self.section = section      # where the help lists an exclusive group
-        self.members = []
-
-    def add_argument(self, *names, **how):
-        argument = self.parser._define(names, how, self.section or self)
-        if self.exclusive:
-            if argument.required:
-                raise ValueError('%s: required, but others exclude it' % argument)
-            argument.rivals = self
-            self.members.append(argument)
-        return argument
-
-    def add_mutually_exclusive_group(self, required=False):
-        return self.parser.add_mutually_exclusive_group(required, self)
 
 
 class ArgumentParser(object):
@@ -145,26 +120,21 @@ class ArgumentParser(object):
         self._defaults = {}
         self._arguments = []
         self._options = {}          # by each of their names
+        self._sections = []
         self._exclusive = []
-        self._positionals = _Group(self, 'positional arguments')
-        self._optionals = _Group(self, 'options')
-        self._sections = [self._positionals, self._optionals]
         if add_help:
             self.add_argument('-h', '--help', action='help',
                               help='show this help and exit')
 
     # ---- definition
 
-    def add_argument(self, *names, **how):
-        return self._define(names, how, None)
-
     def add_argument_group(self, title=None, description=None):
-        group = _Group(self, title, description)
+        group = _help().Group(self, title, description)
         self._sections.append(group)
         return group
 
-    def add_mutually_exclusive_group(self, required=False, section=None):
-        group = _Group(self, None, None, True, required, section)
+    def add_mutually_exclusive_group(self, required=False):
+        group = _help().ExclusiveGroup(self, required)
         self._exclusive.append(group)
         return group
 
@@ -174,7 +144,7 @@ class ArgumentParser(object):
             if argument.dest in values:
                 argument.default = values[argument.dest]
 
-    def _define(self, names, how, section):
+    def add_argument(self, *names, **how):
         action = how.get('action', 'store')
         if action not in _ACTIONS:
             raise ValueError('unknown action: %r' % (action,))
@@ -203,9 +173,6 @@ class ArgumentParser(object):
         for name in names:
             self._options[name] = argument
         self._arguments.append(argument)
-        if section is None or section.exclusive:
-            section = self._optionals if optional else self._positionals
-        section.members.append(argument)
         return argument
 
     # ---- use

@@ -1,4 +1,4 @@
-"""The help texts of our argparse: what a run without --help need not load."""
+"""The help texts of our argparse, and groups: what a plain run need not load."""
 
 import os
 
@@ -7,6 +7,44 @@ from .argparse import (ONE_OR_MORE, OPTIONAL, RawDescriptionHelpFormatter,
 
 INDENT = 2
 COLUMN = 24         # where the explanations begin
+
+
+class Group(object):
+    """A titled section of the help."""
+
+    def __init__(self, parser, title, description):
+        self.parser = parser
+        self.title = title
+        self.description = description
+
+    def add_argument(self, *names, **how):
+        argument = self.parser.add_argument(*names, **how)
+        argument.section = self
+        return argument
+
+    def add_mutually_exclusive_group(self, required=False):
+        group = self.parser.add_mutually_exclusive_group(required)
+        group.section = self
+        return group
+
+
+class ExclusiveGroup(object):
+    """Arguments that exclude each other; required: one there must be."""
+
+    def __init__(self, parser, required):
+        self.parser = parser
+        self.required = required
+        self.section = None
+        self.members = []
+
+    def add_argument(self, *names, **how):
+        argument = self.parser.add_argument(*names, **how)
+        if argument.required:
+            raise ValueError('%s: required, but others exclude it' % argument)
+        argument.section = self.section
+        argument.rivals = self
+        self.members.append(argument)
+        return argument
 
 
 def usage(parser):
@@ -25,16 +63,13 @@ def page(parser):
     raw = parser.formatter_class == RawDescriptionHelpFormatter
     blocks = [usage(parser)]
     blocks += _paragraph(parser.description, parser, raw)
-    for section in parser._sections:
-        shown = [a for a in section.members if a.help is not SUPPRESS]
-        if not shown and not section.description:
-            continue
-        block = '%s:\n' % section.title if section.title else ''
-        about = _paragraph(section.description, parser, raw, INDENT)
-        if about:
-            block += about[0] + '\n'
-        block += ''.join([_entry(argument, parser) for argument in shown])
-        blocks.append(block)
+    unnamed = [a for a in parser._arguments if a.section is None]
+    blocks += _section('positional arguments', None,
+                       [a for a in unnamed if not a.names], parser, raw)
+    blocks += _section('options', None, [a for a in unnamed if a.names], parser, raw)
+    for group in parser._sections:
+        blocks += _section(group.title, group.description, [
+            a for a in parser._arguments if a.section is group], parser, raw)
     blocks += _paragraph(parser.epilog, parser, raw)
     return '\n'.join(blocks)
 
@@ -67,6 +102,16 @@ def _lines(pieces, width):
         else:
             lines.append(piece)
     return lines
+
+
+def _section(title, description, arguments, parser, raw):
+    shown = [a for a in arguments if a.help is not SUPPRESS]
+    if not shown and not description:
+        return []
+    block = '%s:\n' % title if title else ''
+    for about in _paragraph(description, parser, raw, INDENT):
+        block += about + '\n'
+    return [block + ''.join([_entry(argument, parser) for argument in shown])]
 
 
 def _paragraph(text, parser, raw, indent=0):
