@@ -10,10 +10,11 @@ end at LOCK; everything behind it belongs to the command.
 """
 
 import posix
+import sys
 
 from sage_bootstrap import host, locks, taking
 from sage_bootstrap.compat import argparse
-from sage_bootstrap.messages import FAILED, USAGE, Failure, quoted, say, write
+from sage_bootstrap.messages import FAILED, USAGE, Failure, quoted, reason, say, write
 
 VERSION = '1.0'
 
@@ -60,7 +61,8 @@ def parser():
     add('--json', action='store_true', help='show it as JSON')
     add('-q', '--quiet', action='store_true', help='say nothing about waiting')
     add('--verbose', action='store_true', help='say how long taking the lock took')
-    add('-V', '--version', action='version', version='sage-flock ' + VERSION)
+    add('-V', '--version', action='version', version='sage-flock ' + VERSION,
+        help='show the version and exit')
     add('lock', nargs='?', metavar='LOCK', help=argparse.SUPPRESS)
     add('command', nargs=argparse.REMAINDER, metavar='COMMAND', help=argparse.SUPPRESS)
     return it
@@ -74,10 +76,23 @@ def main(words):
     except Failure as failure:
         say(str(failure))
         status = failure.status
-    except MemoryError:
-        say('memory: none left')
+    except SystemExit as end:       # --help and --version
+        status = _flushed(end.code or 0)
+    except Exception as error:
+        say('internal error: %s: %s' % (error.__class__.__name__, error))
         status = FAILED
     posix._exit(status)
+
+
+def _flushed(status):
+    """The exit `status`, once what was printed is out."""
+    try:
+        if sys.stdout:
+            sys.stdout.flush()
+        return status
+    except (IOError, OSError, ValueError) as error:
+        say('stdout: ' + reason(error))
+        return FAILED
 
 
 def _run(words):
@@ -125,7 +140,10 @@ def _lock_and_command(options):
     if not options.lock.isdigit():
         raise Failure(options.lock, "has no command to run "
                       "(only a descriptor's number goes without one)", USAGE)
-    return locks.open_descriptor(_descriptor(options.lock)), []
+    try:
+        return locks.open_descriptor(_descriptor(options.lock)), []
+    except argparse.ArgumentTypeError as error:
+        raise Failure('usage', str(error), USAGE)
 
 
 def _command(words):
@@ -198,10 +216,10 @@ def _run_command(request, hold, sweep, options):
                              hold.descriptors() if options.close else ())
         if request.verbose:
             write(1, 'sage-flock: executing %s\n' % request.command[0])
-        if hold.nested or not options.fork:
+        if hold.nested or not (options.fork or hold.watch):
             hold.end_loan()
             it.replace_us()
-        status = _supervise(it, sweep, request)
+        status = _supervise(it, hold, sweep, request)
     except Failure as failure:
         request.note('failed', why=str(failure))
         raise
@@ -216,14 +234,14 @@ def _let_go(hold, request):
     hold.end_loan()
 
 
-def _supervise(it, sweep, request):
-    """Run `it`, a command.Command, as `sweep` if that is not None; its wait status."""
+def _supervise(it, hold, sweep, request):
+    """Run `it`, a command.Command, under `hold`, as `sweep` if that is not None; its wait status."""
     if not sweep:
-        status = it.run()
+        status = it.run(hold.watch)
         request.note('ran', status=_shell_status(status))
         return status
     sweep.starts()
-    status = it.run()
+    status = it.run(hold.watch)
     if status == 0:
         sweep.succeeded()
     request.note('ran', status=_shell_status(status), key=sweep.key, sweep=sweep.number)
@@ -253,19 +271,19 @@ def _seconds(word):
     except ValueError:
         seconds = -1
     if not 0 <= seconds <= 1e9:
-        raise argparse.ArgumentTypeError("'%s' is no number of seconds" % argparse.shown(word))
+        raise argparse.ArgumentTypeError('%s is no number of seconds' % argparse.shown(word))
     return seconds
 
 
 def _status(word):
     if not word.isdigit() or int(word) > 255:
-        raise argparse.ArgumentTypeError("'%s' is no exit status from 0 to 255" % argparse.shown(word))
+        raise argparse.ArgumentTypeError('%s is no exit status from 0 to 255' % argparse.shown(word))
     return int(word)
 
 
 def _descriptor(word):
     if not word.isdigit() or len(word) > 9:
-        raise argparse.ArgumentTypeError("'%s' is no descriptor number" % argparse.shown(word))
+        raise argparse.ArgumentTypeError('%s is no descriptor number' % argparse.shown(word))
     return int(word)
 
 

@@ -36,8 +36,11 @@ class Sweep(object):
         """`key` (str) names the sweep.  Raises sidecar.Unavailable."""
         side, gate = sidecar.find(lock)
         posix.close(gate)
-        self.key = key
         self.path = side.folder + '/c.' + key
+        self._ask_for(key)
+
+    def _ask_for(self, key):
+        self.key = key
         self.number = None      # of the sweep that we ran, or that served us
         numbers = self._numbers()
         self.seen = numbers and numbers[0]
@@ -69,7 +72,7 @@ class Sweep(object):
         fd = posix.open(self.path, posix.O_RDWR | posix.O_CREAT | host.NOFOLLOW, 0o666)
         try:
             locks.flock(fd, fcntl.LOCK_EX, self.path)
-            numbers = _parse(posix.read(fd, _LIMIT))
+            numbers = parse(posix.read(fd, _LIMIT))
             if change:
                 posix.lseek(fd, 0, 0)
                 # Padded, so that a shorter line leaves no tail of a longer one.
@@ -79,7 +82,8 @@ class Sweep(object):
             posix.close(fd)
 
 
-def _parse(data):
+def parse(data):
+    """The two numbers in the bytes `data`; None if garbled."""
     if not data:
         return 0, 0
     words = host.text(data).split()

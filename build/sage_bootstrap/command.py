@@ -47,14 +47,16 @@ class Command(object):
             signal.signal(number, signal.SIG_DFL)
         self._exec()
 
-    def run(self):
+    def run(self, watch=None):
         """Run it to its end; its wait status as waitpid(2) gives it.
 
-        Raises Failure where it cannot be started.
+        watch: called with its process id once it runs.  Raises Failure where it cannot be started.
         """
         relay = _Relay()
         child = self._start(relay.changed)
         relay.to(child)
+        if watch:
+            watch(child)
         while True:
             try:
                 status = posix.waitpid(child, 0)[1]

@@ -13,7 +13,7 @@ event    asked     the call wants the lock
          failed    not got, or not run, for the reason `why`
          released  the lock is dropped
 call     names the call: process id and start, as its record does
-lock     path of the lock          mode     shared or exclusive
+lock     path of the lock, or URL  mode     shared or exclusive
 command  quoted and shortened      package  $SAGE_PKG, where the kit sets it
 pid, host, time (seconds since the epoch), mono (seconds of a clock that is
 never set back; null before Python 3.3)
@@ -99,6 +99,8 @@ def log_for(lock, mode, command):
 
 
 def _absolute(lock):
+    if lock.fd is None:
+        return lock.url
     try:
         return posix.readlink('/proc/self/fd/%d' % lock.fd)
     except OSError:

@@ -36,12 +36,12 @@ def in_words(lock, side, mode, mine):
         seen = []
     held = [one for one in seen if one.state == sidecar.HOLDS]
     if held:
-        line = 'held by ' + _listed([told(one) for one in held])
+        line = 'held by ' + listed([told(one) for one in held])
         if mode == locks.SHARED and not [h for h in held if h.mode == locks.EXCLUSIVE]:
             line += _behind([one for one in seen if one.state == sidecar.AT_GATE], mine)
         return line
     strangers = foreign(lock.fd)
-    return 'held by ' + _listed(["%d '%s'" % one for one in strangers]) if strangers else ''
+    return 'held by ' + listed(["%d '%s'" % one for one in strangers]) if strangers else ''
 
 
 def told(one):
@@ -57,7 +57,8 @@ def _behind(gate, mine):
     return ''
 
 
-def _listed(names):
+def listed(names):
+    """The words `names` as a clause; of many the first, and how many more."""
     if len(names) > _NAMED:
         names = names[:_NAMED] + ['%d more' % (len(names) - _NAMED)]
     return ' and '.join([', '.join(names[:-1])] * (len(names) > 1) + names[-1:])

@@ -75,7 +75,7 @@ def location(name):
     folder = host.getenv('SAGE_LOCK_DIR')
     if not folder and host.getenv('SAGE_LOCAL'):
         folder = host.getenv('SAGE_LOCAL') + '/var/lock'
-    return folder.rstrip('/') + '/' + name if folder else name
+    return folder + '/' * (not folder.endswith('/')) + name if folder else name
 
 
 def open_named(name):

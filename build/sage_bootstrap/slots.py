@@ -98,12 +98,12 @@ def _become_guardian(pool, heard, answering):
     """In the forked child: be the guardian, or its short-lived parent."""
     try:
         if posix.fork() == 0:
-            _guard(*_alone(pool + (heard, answering)))
+            _guard(*alone(pool + (heard, answering)))
     finally:
         posix._exit(0)
 
 
-def _alone(fds):
+def alone(fds):
     """Keep nothing but `fds` of all that was inherited; their new numbers."""
     high = [fcntl.fcntl(fd, fcntl.F_DUPFD, 16) for fd in fds]
     for fd in _open_descriptors():

@@ -4,7 +4,7 @@ import posix
 import time
 
 from sage_bootstrap import holders, host, locks, sidecar
-from sage_bootstrap.messages import duration, printable, write
+from sage_bootstrap.messages import Failure, duration, printable, write
 
 _STATES = {sidecar.HOLDS: 'holds', sidecar.AT_GATE: 'waits', sidecar.QUEUES: 'waits'}
 _ORDER = sidecar.HOLDS + sidecar.AT_GATE + sidecar.QUEUES
@@ -19,8 +19,8 @@ def show(names, as_json):
         text = json.dumps([_as_data(name, users) for name, users in rows], indent=2)
     else:
         text = _table(rows)
-    if text:
-        write(1, text + '\n')
+    if not write(1, text + '\n'):
+        raise Failure('stdout', 'cannot be written to')
     return 0
 
 
@@ -28,6 +28,8 @@ def _all_names():
     """The locks of the lock folder: those that sage-flock manages, and any
     other file called *.lock."""
     folder = locks.location('x')[:-1] or './'
+    if '://' in folder:
+        return locks.engine(folder).names(folder)
     names = _listed(folder + sidecar.FOLDER)
     names = set([name for name in names if _listed(folder + sidecar.FOLDER + '/' + name)])
     names.update([name for name in _listed(folder) if name.endswith('.lock')])
@@ -44,6 +46,8 @@ def _listed(folder):
 def _rows(name):
     """What is known of the users of the lock `name`: a list of dicts."""
     rows = []
+    if '://' in locks.location(name):
+        return locks.engine(locks.location(name)).users(locks.location(name))
     try:
         fd = posix.open(locks.location(name), posix.O_RDONLY | posix.O_NONBLOCK)
     except OSError:
@@ -75,6 +79,11 @@ def _number(pid):
     return int(pid) if pid != '?' else None
 
 
+def _process(one):
+    pid = str(one['pid'] or '?')
+    return '%s@%s' % (pid, one['host']) if 'host' in one else pid
+
+
 def _as_data(name, users):
     return {'lock': host.text(printable(name)), 'path': printable(locks.location(name)),
             'users': users}
@@ -87,7 +96,7 @@ def _table(rows):
             lines.append((printable(name), 'free', '', '', '', ''))
         for one in users:
             seconds = one['seconds']
-            lines.append((printable(name), one['state'], one['mode'] or '?', str(one['pid'] or '?'),
+            lines.append((printable(name), one['state'], one['mode'] or '?', _process(one),
                           '' if seconds is None else duration(seconds), one['command']))
     widths = [max([len(line[i]) for line in lines]) for i in range(5)] + [0]
     return '\n'.join(['  '.join([cell.ljust(width) for cell, width in zip(line, widths)]).rstrip()

@@ -59,7 +59,11 @@ class Hold(object):
 
     inherited  the record paths that the command is told of
     loan       the slots.Loan of a job slot lent while waiting, or None
+    watch      to be called with the process id of the command once it runs;
+               None where the command holds the lock as well as we do
     """
+
+    watch = None
 
     def __init__(self, lock, record, ancestors, nested=False, loan=None):
         self.lock = lock

@@ -37,7 +37,7 @@ def wait(lock, request, ancestors, side, gate, at_gate):
     watch = _Watch(lock, request, ancestors, side, record)
     watch.announce()
     request.note('waiting', **{'for': holders.process_ids(lock, side)})
-    loan = watch.loan = _lend(side)     # forks, so before there is a second thread
+    loan = watch.loan = lend(side)     # forks, so before there is a second thread
     watch.start()
     try:
         if gate is not None and not at_gate:
@@ -62,8 +62,17 @@ def wait(lock, request, ancestors, side, gate, at_gate):
     return record, loan
 
 
-def _lend(side):
-    """The Loan of our job slot, unless enough others have lent theirs."""
+def first_reminder():
+    """Seconds after which a waiter first says that it still waits."""
+    try:
+        return max(0.01, float(host.getenv('SAGE_FLOCK_REMINDER')))
+    except ValueError:
+        return _FIRST_REMINDER
+
+
+def lend(side):
+    """The Loan of our job slot, unless enough others have lent theirs.
+    `side`: a sidecar or anything else whose crowd() waits, or None."""
     if not host.getenv('MAKEFLAGS') or (side and side.crowd() > slots.MOST_GUARDIANS):
         return None
     return slots.lend()
@@ -153,7 +162,7 @@ class _Watch(object):
         posix.close(self.told)
 
     def _run(self):
-        reminder = float(host.getenv('SAGE_FLOCK_REMINDER') or _FIRST_REMINDER)
+        reminder = first_reminder()
         limit = self.request.seconds
         while True:
             due = reminder if limit is None else min(reminder, limit)

@@ -1,0 +1,243 @@
+"""Locks that hosts without a common file system share: kept by etcd.
+
+The same interface as locks.Lock has, for addresses that go
+`etcd://HOST:PORT[,HOST:PORT...]/FOLDER/NAME`.  The protocol is in
+etcd_queue.py, the talk with the servers in etcd_http.py; waiting and the
+keeper, which watches over lease and command, load when they are needed.
+"""
+
+import time
+
+from sage_bootstrap import coalesce, etcd_http, host, locks, sidecar, taking
+from sage_bootstrap.etcd_http import Refused, Unreachable, decoded, encoded
+from sage_bootstrap.etcd_queue import Place, Queue, folder_end, put, span, whole_queue
+from sage_bootstrap.host import signal
+from sage_bootstrap.messages import USAGE, Failure, say
+
+_SCHEME = 'etcd://'
+_PORT = '2379'
+_LEASE = '10'           # seconds; SAGE_FLOCK_LEASE
+_HASTE = 2.0            # seconds for a goodbye that may fail
+_DEADLY = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT)
+
+
+def open_named(name, url):
+    """The Lock called `name` at `url`; Failure where that is no place for one."""
+    return Lock(name, url)
+
+
+def names(url):
+    """The names of the locks in the folder `url` that somebody uses, sorted."""
+    servers, path = _parsed(url)
+    folder = path + '/'
+    found = _told(url, _client(servers).ask, '/v3/kv/range',
+                  dict(span(folder, folder_end(folder)), keys_only=True))
+    keys = [decoded(one['key'])[len(folder):].partition('//') for one in found.get('kvs', [])]
+    return sorted(set([name for name, _, rest in keys
+                       if name and '/' not in name and not rest.startswith('sweep/')]))
+
+
+def users(url):
+    """Who uses the lock at `url`, as a list of dicts for status.py."""
+    queue = Lock(url, url).queue()
+    rows = []
+    for state, entries in (('holds', queue.holders()), ('waits', queue.waiters())):
+        for one in entries:
+            rows.append({'state': 'lost' if one in queue.ghosts else state, 'mode': one.mode,
+                         'pid': one.pid, 'host': one.host, 'command': one.command,
+                         'seconds': round(max(0, time.time() - queue.since(one)), 1)})
+    return rows
+
+
+class Lock(object):
+    """A lock at an etcd:// address; see locks.Lock."""
+
+    fd = None
+    ours = True
+
+    def __init__(self, name, url):
+        servers, self.path = _parsed(url)
+        if not self.path:
+            raise Failure(url, 'names no lock: it goes etcd://HOST:PORT/FOLDER/NAME', USAGE)
+        self.name = name
+        self.url = url
+        self.servers = _SCHEME + url[len(_SCHEME):].partition('/')[0]
+        self.client = _client(servers)
+        self.place = None
+
+    def hold(self, request):
+        """Take it as a taking.Request asks: a Hold, or None when it was not
+        got in time.  Raises Failure."""
+        ancestors = sidecar.inherited_records()
+        if self._covered(request.mode, ancestors):
+            return Hold(self, None, ancestors, nested=True)
+        self.place = Place(self.client, self.path, request, _lease_seconds())
+        _leave_when_dying(self.place)
+        try:
+            return _told(self.name, self._take, request, ancestors)
+        except Failure:
+            leave_quietly(self.place)
+            raise
+
+    def sweep(self, key):
+        """The coalesce.Sweep called `key` of this lock."""
+        return Sweep(self, key)
+
+    def drop(self):
+        """Nothing: there is no descriptor through which it could outlive us."""
+
+    def queue(self):
+        """The Queue as it is now."""
+        return Queue(_told(self.name, self.client.ask, '/v3/kv/range', whole_queue(self.path)))
+
+    def _take(self, request, ancestors):
+        loan = None
+        queue = self.place.join(request.wait)
+        if queue:
+            if not request.wait:
+                self.place.leave()
+                return None
+            from sage_bootstrap import etcd_waiting
+            got, loan = etcd_waiting.wait(self, queue, request)
+            if not got:
+                return None
+        return Hold(self, self.place, ancestors, loan=loan)
+
+    def _covered(self, mode, ancestors):
+        """Does a lock held by an ancestor cover this call?"""
+        ids = [key.rpartition('/')[2] for key in ancestors
+               if key.startswith(_SCHEME) and _parsed(key.rpartition('//run/')[0])[1] == self.path]
+        if not ids:
+            return False
+        queue = self.queue()
+        modes = [one.mode for one in queue.places if one.id in ids and one.id in queue.runs]
+        if modes and mode == locks.EXCLUSIVE and locks.EXCLUSIVE not in modes:
+            raise Failure(self.name, 'held shared by the command that this one runs under, '
+                          'so an exclusive lock would wait for itself')
+        return bool(modes)
+
+
+class Hold(taking.Hold):
+    """A lock that etcd keeps for us; see taking.Hold."""
+
+    def __init__(self, lock, place, ancestors, nested=False, loan=None):
+        taking.Hold.__init__(self, lock, None, ancestors, nested, loan)
+        self.place = place
+        self.keeper = None
+        if place:
+            self.inherited = ancestors + [lock.servers + place.run_key]
+            self.watch = self._watch
+
+    def descriptors(self):
+        """None: the command has nothing to do with it."""
+        return []
+
+    def release(self):
+        """Let go.  Raises Failure if the lock was lost while the command ran."""
+        if not self.place:
+            return
+        place, self.place = self.place, None
+        why = self.keeper.over() if self.keeper else ''
+        try:
+            if not place.leave(_HASTE if why else None) and not why:
+                why = 'its lease has ended'
+        except (Unreachable, Refused) as error:
+            if not why:
+                say('%s: not released, so free once its lease ends: %s' % (self.lock.name, error))
+        if why:
+            raise Failure(self.lock.name, 'lost while the command ran: ' + why)
+
+    def _watch(self, process):
+        """The command runs as `process`: see that it ends when the lock does."""
+        from sage_bootstrap import etcd_keeper
+        self.keeper = etcd_keeper.Keeper(self.place, self.lock.name, process)
+
+
+class Sweep(coalesce.Sweep):
+    """One call's share in the sweeps of a lock that etcd keeps."""
+
+    def __init__(self, lock, key):
+        self._lock = lock
+        self._key = '%s//sweep/%s' % (lock.path, key)
+        self._ask_for(key)
+
+    def succeeded(self):
+        """Write down that our sweep did it, if that can be done now: else the
+        next in line runs its own."""
+        try:
+            coalesce.Sweep.succeeded(self)
+        except Failure:
+            pass            # if it is because the lock was lost, the release will say so
+
+    def _numbers(self, change=None):
+        lock = self._lock
+        found = _told(lock.name, lock.client.ask, '/v3/kv/range', {'key': encoded(self._key)})
+        numbers = coalesce.parse(host.raw(decoded(found.get('kvs', [{}])[0].get('value', ''))))
+        if change:
+            done = _told(lock.name, lock.client.ask, '/v3/kv/txn', {
+                'compare': [lock.place.is_ours()],
+                'success': [put(self._key, '%d %d' % change(numbers))], 'failure': []})
+            if not done.get('succeeded'):
+                raise Failure(lock.name, 'lost before the command ran: its lease has ended')
+        return numbers
+
+
+def leave_quietly(place):
+    """Leave the Place, if that can be done soon: else its lease ends it."""
+    place.client.close()        # whatever was being asked when we were interrupted
+    try:
+        if place.lease:
+            place.leave(_HASTE)
+    except (Unreachable, Refused):
+        pass
+
+
+def _leave_when_dying(place):
+    """Let a signal that ends us leave the Place, where its command does not
+    run yet: others would wait until the lease ends."""
+    def leave_and_die(number, frame):
+        for each in _DEADLY:
+            signal.signal(each, signal.SIG_IGN)
+        leave_quietly(place)
+        from sage_bootstrap import command
+        command.end_like(number)
+
+    for number in _DEADLY:
+        if signal.getsignal(number) == signal.SIG_DFL:
+            signal.signal(number, leave_and_die)
+
+
+def _told(name, action, *args):
+    """action(*args), its failures as a Failure of the lock `name`."""
+    try:
+        return action(*args)
+    except Unreachable as why:
+        raise Failure(name, str(why))
+    except Refused as no:
+        raise Failure(name, 'etcd refuses: %s' % no)
+
+
+def _client(servers):
+    return etcd_http.Client(servers, _lease_seconds())
+
+
+def _lease_seconds():
+    word = host.getenv('SAGE_FLOCK_LEASE') or _LEASE
+    if not word.isdigit() or not 1 <= int(word) <= 3600:
+        raise Failure('SAGE_FLOCK_LEASE', "'%s' is no whole number of seconds up to 3600" % word,
+                      USAGE)
+    return int(word)
+
+
+def _parsed(url):
+    """The servers, as (host, port), and the path of an etcd:// address."""
+    where, _, path = url[len(_SCHEME):].partition('/')
+    servers = []
+    for one in where.split(','):
+        name, colon, port = one.rpartition(':')
+        if not colon or port.endswith(']'):
+            name, port = one, _PORT
+        if not name or not port.isdigit() or int(port) > 65535:
+            raise Failure(url, "'%s' is no server: it goes HOST:PORT" % one, USAGE)
+        servers.append((name.strip('[]'), port))
+    return servers, '/'.join([''] + [part for part in path.split('/') if part])

@@ -1,0 +1,175 @@
+"""The keeper: a small process that keeps a lease while the command runs.
+
+The wrapper sleeps until its command ends.  Beside it the keeper renews the
+lease, and sees to it that command and lock end together:
+
+* The lease has ended, or could not be renewed for so long that it soon will:
+  the keeper tells the wrapper why, and stops the command with TERM and, after
+  a quarter of the lease's length, KILL.
+* The wrapper was killed, which the keeper sees by the end of a pipe: it stops
+  the command in the same way, and then releases the lock.
+
+Stopped are the command and all its descendants, as far as /proc tells of them:
+of a recipe's shell alone the death would leave running what it runs.
+"""
+
+import posix
+import select
+import time
+
+from sage_bootstrap import etcd, host, slots
+from sage_bootstrap.etcd_http import Refused, Unreachable, now
+from sage_bootstrap.host import signal
+from sage_bootstrap.messages import reason, say
+
+_MARGIN = 0.3       # of the lease's length before its end: the command is stopped
+_GRACE = 0.25       # of the lease's length, between TERM and KILL
+_DEATH = 1.0        # seconds until what was killed is gone
+_LOOK = 0.05        # seconds between two looks whether it is
+_OVER = b'.'
+
+
+class Keeper(object):
+    """The wrapper's end of a keeper."""
+
+    def __init__(self, place, name, process):
+        """Have the lease of `place` kept while the command runs as `process`;
+        `name` is the lock's."""
+        told, self._tell = posix.pipe()
+        self._hear, report = posix.pipe()
+        try:
+            keeper = posix.fork()
+        except OSError as error:    # without a keeper it must not go on
+            posix.write(report, host.raw('no process to watch over it: ' + reason(error)))
+            _send(process, signal.SIGTERM)
+            return
+        if keeper == 0:
+            try:
+                place.client.close()        # the connection remains the wrapper's
+                told, report, errors = slots.alone((told, report, 2))
+                posix.dup2(errors, 2)
+                host.guard_standard_descriptors()
+                _Life(place, name, process, told, report).live()
+            finally:
+                posix._exit(1)
+        posix.close(told)
+        posix.close(report)
+
+    def over(self):
+        """The command has ended.  Says why the keeper has stopped it, or ''."""
+        try:
+            posix.write(self._tell, _OVER)
+        except OSError:         # it has gone already
+            pass
+        if select.select([self._hear], [], [], 0)[0]:
+            return host.text(posix.read(self._hear, 4096))
+        return ''
+
+
+class _Life(object):
+    """The keeper's own side."""
+
+    def __init__(self, place, name, process, told, report):
+        self.place = place
+        self.lease = place.lease
+        self.name = name
+        self.process = process
+        self.told = told
+        self.report = report
+
+    def live(self):
+        """Keep the lease until there is no more need to."""
+        while True:
+            last = self.lease.until - _MARGIN * self.lease.seconds
+            word = self._hear(min(self.lease.due, last) - now())
+            if word is None:
+                why = self._renew(last)
+                # A command that has just ended may have taken its lease with it.
+                word = self._hear(0) if why else None
+            if word == _OVER:
+                return
+            if word == b'':
+                say("%s: the sage-flock that held it was killed: its command is stopped"
+                    % self.name)
+                self._stop()
+                etcd.leave_quietly(self.place)
+                return
+            if why:
+                posix.write(self.report, host.raw(why + '; it was stopped'))
+                self._stop()
+                return
+
+    def _renew(self, last):
+        """Renew the lease; why that is not possible, or ''."""
+        if now() < last:
+            try:
+                if self.lease.renew(last - now()):
+                    return ''
+            except (Unreachable, Refused) as error:
+                return str(error)
+            return 'its lease has ended'
+        return 'its lease was not renewed in time'
+
+    def _hear(self, seconds):
+        """What the wrapper says within `seconds`: _OVER, b'' if it is dead,
+        None if nothing."""
+        if select.select([self.told], [], [], max(0, seconds))[0]:
+            return posix.read(self.told, 1)
+        return None
+
+    def _stop(self):
+        """Stop the command and its descendants: TERM, a grace, KILL."""
+        doomed = _family(self.process)
+        for number, patience in ((signal.SIGTERM, _GRACE * self.lease.seconds),
+                                 (signal.SIGKILL, _DEATH)):
+            for pid, born in doomed:
+                if _birth(pid) == born:
+                    _send(pid, number)
+                    _send(pid, signal.SIGCONT)
+            until = now() + patience
+            while now() < until and [pid for pid, born in doomed if _birth(pid) == born]:
+                time.sleep(_LOOK)
+            doomed = sorted(set(doomed + _family(self.process)))
+
+
+def _family(pid):
+    """The process `pid` and its descendants, as (pid, when it was born)."""
+    children = {}
+    try:
+        names = [name for name in posix.listdir('/proc') if name.isdigit()]
+    except OSError:
+        names = []
+    for name in names:
+        children.setdefault(_fields(int(name))[1], []).append(int(name))
+    found = [pid]
+    for one in found:           # which grows meanwhile
+        found.extend(children.get(str(one), []))
+    return [(one, _birth(one)) for one in found if _birth(one)]
+
+
+def _birth(pid):
+    """When the process was born, in any unit; None if there is none."""
+    state, _, born = _fields(pid)
+    if born is None:
+        try:
+            posix.kill(pid, 0)
+            return None if posix.access('/proc/self/stat', posix.R_OK) else '?'
+        except OSError:
+            return None
+    return None if state in 'ZX' else born
+
+
+def _fields(pid):
+    """State, parent and birth of the process, as /proc tells; None each if not."""
+    try:
+        words = host.text(host.read_file('/proc/%d/stat' % pid, 4096)).rpartition(')')[2].split()
+        return words[0], words[1], words[19]
+    except (OSError, IndexError):
+        return None, None, None
+
+
+def _send(pid, number):
+    try:
+        posix.kill(pid, number)
+    except OSError:             # it has just ended, or changed its user
+        pass

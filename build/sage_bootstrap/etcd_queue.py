@@ -1,0 +1,318 @@
+"""The queue of a lock that etcd keeps, and our place in it.
+
+Of a lock with the path P there are these keys:
+
+P//queue/MODE/ID  Somebody's place in the queue, from asking to releasing.  It
+                  is bound to his lease, so it goes when he does not renew it.
+P//run/MODE/ID    Under that place a command runs.  Bound to nothing.
+P//sweep/KEY      The two numbers of coalesce.py.
+
+MODE is `shared` or `exclusive`; ID is the lease's, random, and never recurs.
+A place is as old as its create_revision, for etcd puts all changes into one
+order.  An exclusive one waits until it is the oldest, a shared one until no
+exclusive one is older.
+
+Run keys are there because a lease can end while the command runs on: it takes
+the keeper (etcd_keeper.py) a moment to stop it.  A run key without a place is
+a ghost, and the next in line waits for it too.  It is removed when its command
+is known to have ended.  Whoever meets a ghost binds it to a lease of half the
+length that nobody renews, in case there is nobody left to say so.
+
+Each step is one transaction and may be put twice: after a lost reply nobody
+knows whether it was done.  A lease's ID is chosen here; a place that is put
+again keeps its create_revision; and who finds his run key there has entered.
+"""
+
+import binascii
+import posix
+import time
+
+from sage_bootstrap import etcd_http, host, locks, sidecar
+from sage_bootstrap.etcd_http import NOT_FOUND, Refused, decoded, encoded, now
+from sage_bootstrap.messages import quoted, shortened
+
+_RENEWALS = 5       # tries to renew a lease in its length
+
+
+class PlaceLost(Exception):
+    """Our place in the queue is gone: its lease ended, or somebody removed it."""
+
+
+class Lease(object):
+    """A lease of `seconds`.
+
+    id     its number, chosen by us, so that asking twice makes one
+    until  it lives up to then at least, by our clock
+    due    when to renew it
+    """
+
+    def __init__(self, client, seconds):
+        self._client = client
+        self.seconds = seconds
+        self.id = int(binascii.b2a_hex(_random(8)), 16) >> 1 or 1
+
+    def grant(self):
+        """Have it; returns itself."""
+        asked = now()
+        try:
+            answer = self._client.ask('/v3/lease/grant', {'ID': str(self.id),
+                                                          'TTL': str(int(self.seconds))})
+            self.seconds = int(answer.get('TTL', self.seconds))
+        except Refused as no:
+            if 'already exists' not in str(no):     # then an earlier try of ours made it
+                raise
+        self._lives_from(asked)
+        return self
+
+    def renew(self, patience=None):
+        """Live on; False when it has ended."""
+        asked = now()
+        answer = self._client.ask('/v3/lease/keepalive', {'ID': str(self.id)}, patience)
+        if int(answer.get('TTL', 0)) <= 0:
+            return False
+        self._lives_from(asked)
+        return True
+
+    def revoke(self, patience=None):
+        """End it, and whatever is bound to it."""
+        try:
+            self._client.ask('/v3/lease/revoke', {'ID': str(self.id)}, patience)
+        except Refused as no:
+            if no.code != NOT_FOUND:
+                raise
+
+    def _lives_from(self, asked):
+        self.until = asked + self.seconds
+        self.due = asked + self.seconds / float(_RENEWALS)
+
+
+class Place(object):
+    """Our place in the queue of the lock `path`; join() gets one.
+
+    lease     what it is bound to
+    revision  its age, the create_revision
+    run_key   the key that says a command runs
+    """
+
+    def __init__(self, client, path, request, seconds):
+        self.client = client
+        self.lock_path = path
+        self.mode = request.mode
+        self.lease = None
+        self._seconds = seconds
+        self._text = 'host %s\npid %d\n%s' % (posix.uname()[1], posix.getpid(), sidecar.text_for(
+            request.mode, quoted(request.command, 200), request.seconds is not None))
+
+    def join(self, wait):
+        """Queue up, under a new lease; None when we are in at once, else the
+        Queue.  Without `wait`: only if we are in at once."""
+        while True:
+            try:
+                return self._join(wait)
+            except PlaceLost:       # a lease that ended so soon: its server was away
+                pass
+
+    def _join(self, wait):
+        self.lease = Lease(self.client, self._seconds).grant()
+        self.id = '%016x' % self.lease.id
+        self.revision = None
+        self.key = '%s//queue/%s/%s' % (self.lock_path, self.mode, self.id)
+        self.run_key = '%s//run/%s/%s' % (self.lock_path, self.mode, self.id)
+        queueing = put(self.key, self._since_now(), self.lease.id)
+        free = [_compare(folder, 'EQUAL', 0) for folder in self._in_the_way()]
+        return self._step(free, [queueing, self._run()], [queueing] if wait else [], not wait)
+
+    def enter(self):
+        """None when it is our turn, and we are in; else the Queue.
+
+        Raises PlaceLost."""
+        places, runs = self._in_the_way()
+        turn = [_compare(self.key, 'EQUAL', self.revision),
+                _compare(places, 'GREATER', self.revision - 1), _compare(runs, 'EQUAL', 0)]
+        return self._step(turn, [self._run()], [])
+
+    def leave(self, patience=None):
+        """Let go.  True if the place was ours up to now: else the lease has
+        ended before, and the lock with it."""
+        if self.revision is None:
+            self.lease.revoke(patience)
+            return False
+        gone = self.client.ask('/v3/kv/txn', {
+            'compare': [_compare(self.key, 'EQUAL', self.revision)],
+            'success': [_delete(self.key), _delete(self.run_key)],
+            'failure': [_delete(self.run_key)]}, patience)
+        # Where an earlier try of ours has done it, neither key is there any more.
+        ours = gone.get('succeeded') or (
+            self.client.tries > 1 and not _deleted(gone['responses'][0]))
+        self.lease.revoke(patience)
+        return bool(ours)
+
+    def is_ours(self):
+        """A comparison for transactions that are only the holder's to make."""
+        return _compare(self.key, 'EQUAL', self.revision)
+
+    def _in_the_way(self):
+        """The folders where, for our turn, nobody older may be."""
+        mode = locks.EXCLUSIVE + '/' if self.mode == locks.SHARED else ''
+        return ['%s//%s/%s' % (self.lock_path, what, mode) for what in ('queue', 'run')]
+
+    def _run(self):
+        return put(self.run_key, self._since_now())
+
+    def _since_now(self):
+        return 'since %.3f\n%s' % (time.time(), self._text)
+
+    def _step(self, condition, then, otherwise, only_now=False):
+        answer = self.client.ask('/v3/kv/txn', {
+            'compare': condition, 'success': then,
+            'failure': otherwise + [{'request_range': whole_queue(self.lock_path)}]})
+        if answer.get('succeeded'):
+            self.revision = self.revision or int(answer['header']['revision'])
+            return None
+        queue = Queue(answer['responses'][-1]['response_range'])
+        mine = queue.place(self.id)
+        if mine:
+            self.revision = mine.revision
+        elif not only_now:
+            raise PlaceLost
+        if self.id in queue.runs:
+            return None
+        for ghost in queue.ghosts:
+            self._lay(ghost)
+        return queue
+
+    def _lay(self, ghost):
+        """See that the ghost ends, after a time in which its keeper can act."""
+        if ghost.lease:
+            return
+        lease = Lease(self.client, max(1, self._seconds // 2)).grant()
+        self.client.ask('/v3/kv/txn', {
+            'compare': [_compare(ghost.key, 'EQUAL', ghost.revision), _unbound(ghost.key)],
+            'success': [put(ghost.key, ghost.value, lease.id)], 'failure': []})
+
+
+class Queue(object):
+    """The queue of a lock as it was at `revision`.
+
+    places  those who hold or wait, oldest first: Entry objects
+    runs    the run keys as Entry objects, by ID
+    ghosts  those of them whose place is gone
+    """
+
+    def __init__(self, found):
+        self.revision = int(found['header']['revision']) if 'header' in found else 0
+        entries = [Entry(one) for one in found.get('kvs', []) if _is_one(decoded(one['key']))]
+        self.places = sorted([one for one in entries if one.what == 'queue'],
+                             key=lambda one: one.revision)
+        self.runs = dict([(one.id, one) for one in entries if one.what == 'run'])
+        self.ghosts = [one for one in self.runs.values() if not self.place(one.id)]
+
+    def place(self, place_id):
+        """The place with that ID, or None."""
+        for one in self.places:
+            if one.id == place_id:
+                return one
+        return None
+
+    def before(self, place):
+        """Those whom the Place `place` waits for, the last in line first."""
+        return [one for one in reversed(self.places) if one.revision < place.revision and
+                _conflict(one, place)] + [one for one in self.ghosts if _conflict(one, place)]
+
+    def holders(self):
+        """Whose command runs, as far as is known: places and ghosts."""
+        return self.ghosts + [one for one in self.places if one.id in self.runs]
+
+    def since(self, one):
+        """When `one` came to what it does now, seconds since the epoch."""
+        return self.runs.get(one.id, one).since
+
+    def waiters(self):
+        """Those who wait."""
+        return [one for one in self.places if one.id not in self.runs]
+
+    def crowd(self):
+        """How many wait."""
+        return len(self.waiters())
+
+
+class Entry(object):
+    """A key of the queue, and what its text says, which is not to be trusted."""
+
+    def __init__(self, found):
+        self.key = decoded(found['key'])
+        self.what, self.mode, self.id = self.key.rpartition('//')[2].split('/')
+        self.revision = int(found['create_revision'])
+        self.lease = int(found.get('lease', 0))
+        self.value = decoded(found.get('value', ''))
+        fields = sidecar.parse(self.value)
+        self.command = shortened(fields.get('command', '?'))
+        self.host = shortened(fields.get('host', '?'))
+        self.pid = int(fields['pid']) if fields.get('pid', '').isdigit() else None
+        try:
+            self.since = float(fields['since'])
+        except (KeyError, ValueError):
+            self.since = time.time()
+
+    @property
+    def who(self):
+        """Its process and host in one word."""
+        return '%s@%s' % (self.pid or '?', self.host)
+
+
+def _is_one(key):
+    """Does `key` read as an Entry's does?  Anybody may have put it there."""
+    words = key.rpartition('//')[2].split('/')
+    return len(words) == 3 and words[1] in (locks.SHARED, locks.EXCLUSIVE)
+
+
+def whole_queue(path):
+    """The range of the places and the run keys of the lock `path`, but not
+    of its sweeps."""
+    return span(path + '//queue/', path + '//run0')
+
+
+def span(first, end):
+    """The keys from `first` up to and without `end`, as a range goes."""
+    return {'key': encoded(first), 'range_end': encoded(end)}
+
+
+def folder_end(folder):
+    """The first key behind all that begin with `folder`, which ends in a slash."""
+    return folder[:-1] + '0'
+
+
+def _conflict(one, other):
+    return locks.EXCLUSIVE in (one.mode, other.mode)
+
+
+def _compare(key, result, revision):
+    """A comparison of the create_revision of `key`, 0 if it is not there, or
+    if it ends in a slash of all that begin with it."""
+    where = span(key, folder_end(key)) if key.endswith('/') else {'key': encoded(key)}
+    return dict(where, target='CREATE', result=result, create_revision=str(revision))
+
+
+def _unbound(key):
+    return {'key': encoded(key), 'target': 'LEASE', 'result': 'EQUAL', 'lease': '0'}
+
+
+def put(key, value, lease=0):
+    """A step of a transaction: put `value` at `key`."""
+    return {'request_put': {'key': encoded(key), 'value': encoded(value), 'lease': str(lease)}}
+
+
+def _delete(key):
+    return {'request_delete_range': {'key': encoded(key)}}
+
+
+def _deleted(response):
+    return int(response.get('response_delete_range', {}).get('deleted', 0))
+
+
+def _random(size):
+    fd = posix.open('/dev/urandom', posix.O_RDONLY)
+    try:
+        return posix.read(fd, size)
+    finally:
+        posix.close(fd)

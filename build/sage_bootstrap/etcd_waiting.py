@@ -1,0 +1,152 @@
+"""Waiting for a lock that etcd keeps: one loop that watches, renews and reminds.
+
+Only the last of those before us is watched: when its key goes, whoever is
+before it still is before us, or it is our turn; so a release wakes one waiter
+and not all.  A watch says nothing when its server is cut off from the others,
+but then the lease cannot be renewed there, and both turn to another server.
+"""
+
+import time
+
+from sage_bootstrap import holders, host, locks, slots, waiting
+from sage_bootstrap.etcd_http import Unreachable, encoded, now
+from sage_bootstrap.etcd_queue import PlaceLost
+from sage_bootstrap.messages import duration, quoted, say
+
+_PAUSE = 0.5        # seconds after a watch that failed at once
+
+
+def wait(lock, queue, request):
+    """Wait until it is our turn, behind the Queue `queue`: (got, loan), got
+    False past the time limit, loan the slots.Loan of our job slot or None.
+
+    Raises etcd_http.Unreachable or Refused.
+    """
+    watch = _Watch(lock, request)
+    watch.say('waiting for', queue)
+    request.note('waiting', **{'for': [one.pid for one in queue.holders()]})
+    loan = waiting.lend(queue)
+    try:
+        got = watch.until_in(queue)
+    except BaseException:
+        if loan:
+            loan.close()
+        raise
+    if not got:
+        if not request.quiet:
+            say('%s: not got within %s' % (lock.name, duration(request.seconds)))
+        lock.place.leave()
+        if loan:
+            loan.close()
+        return False, None
+    if loan:
+        loan.settle()
+    if not request.quiet:
+        say('got %s lock %s after %s' % (request.mode, lock.name, duration(watch.elapsed())))
+    return True, loan
+
+
+class _Watch(object):
+    """One wait."""
+
+    def __init__(self, lock, request):
+        self.lock = lock
+        self.place = lock.place
+        self.client = lock.client
+        self.request = request
+        self.began = now()
+        self.reminder = waiting.first_reminder()
+
+    def elapsed(self):
+        """Seconds since the wait began."""
+        return now() - self.began
+
+    def say(self, doing, queue):
+        """The waiting line: lock, mode, command, and who is in the way."""
+        if not self.request.quiet:
+            say(self.request.line(doing, self.lock.name, _in_words(queue, self.place)))
+
+    def until_in(self, queue):
+        """True once we are in; False past the time limit."""
+        while queue:
+            if not self._until_change(queue):
+                return False
+            try:
+                queue = self.place.enter()
+            except PlaceLost:       # nothing but our turn is lost
+                queue = self.place.join(True)
+            if queue and self.elapsed() >= self.reminder:
+                self.say('still waiting after %s for' % duration(self.elapsed()), queue)
+                while self.reminder <= self.elapsed():
+                    self.reminder *= 2
+        return True
+
+    def _until_change(self, queue):
+        """Return when it may be our turn, or time to look; False when the
+        time that we were given is over."""
+        stream = self._stream(queue)
+        moves = self.client.moves
+        try:
+            while moves == self.client.moves:
+                due = min(self.place.lease.due, self.began + self.reminder, self._limit())
+                if _tells_of_change(stream, due - now()):
+                    return True
+                if now() >= self._limit():
+                    return False
+                if self.elapsed() >= self.reminder:
+                    return True
+                if now() >= self.place.lease.due and not self._renew():
+                    return True
+            return True
+        finally:
+            if stream:
+                stream.close()
+
+    def _limit(self):
+        seconds = self.request.seconds
+        return float('inf') if seconds is None else self.began + seconds
+
+    def _stream(self, queue):
+        before = queue.before(self.place)
+        if not before:          # a key that is none of ours is in the way
+            return None
+        return self.client.stream('/v3/watch', {'create_request': {
+            'key': encoded(before[0].key), 'start_revision': str(queue.revision + 1)}})
+
+    def _renew(self):
+        lease = self.place.lease
+        return lease.renew(max(_PAUSE, lease.until - now()))
+
+
+def _tells_of_change(stream, seconds):
+    """Wait for `seconds` at most; True if the watched key is gone, or if the
+    watch is."""
+    if stream is None:
+        time.sleep(max(0, min(_PAUSE, seconds)))
+        return True
+    try:
+        message = stream.next(seconds)
+    except Unreachable:
+        time.sleep(max(0, min(_PAUSE, seconds)))
+        return True
+    if not message:
+        return False
+    if message.get('canceled'):
+        time.sleep(max(0, min(_PAUSE, seconds)))
+        return True
+    return bool([one for one in message.get('events', []) if one.get('type') == 'DELETE'])
+
+
+def _in_words(queue, place):
+    """Whom we wait for, as a clause for people."""
+    held = queue.holders()
+    words = ['held by ' + holders.listed([_told(queue, one) for one in held])] if held else []
+    before = [one for one in queue.before(place) if one not in held]
+    if before and place.mode == locks.SHARED and \
+            not [one for one in held if one.mode == locks.EXCLUSIVE]:
+        words.append("before us waits %s '%s'" % (before[0].who, before[0].command))
+    return '; '.join(words)
+
+
+def _told(queue, one):
+    return "%s '%s' for %s" % (one.who, one.command, duration(max(0, time.time() - queue.since(one))))

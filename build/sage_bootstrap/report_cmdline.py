@@ -1,0 +1,128 @@
+"""The command line of sage-flock-report: a log in, a report out."""
+
+import json
+import posix
+import struct
+import sys
+
+from sage_bootstrap import host, report
+from sage_bootstrap.compat import argparse
+from sage_bootstrap.messages import FAILED, USAGE, Failure, printable, reason, write
+
+
+class _Parser(argparse.ArgumentParser):
+
+    def error(self, message):
+        raise Failure('usage', message + " (try 'sage-flock-report --help')", USAGE)
+
+
+def parser():
+    """The argparse parser of the command line."""
+    it = _Parser(prog='sage-flock-report', usage='sage-flock-report [options] FILE',
+                 description=_DESCRIPTION, epilog=_EPILOG,
+                 formatter_class=argparse.RawDescriptionHelpFormatter)
+    it.add_argument('--html', metavar='OUT',
+                    help='write a timeline to OUT, one page that needs no network')
+    it.add_argument('--trace', metavar='OUT',
+                    help='write OUT in the Chrome trace event format, for Perfetto')
+    it.add_argument('--last', action='store_true', help='of several builds in FILE show the last only')
+    it.add_argument('-q', '--quiet', action='store_true', help='print no report')
+    it.add_argument('-V', '--version', action='version', version='sage-flock-report 1.0',
+                    help='print the version')
+    it.add_argument('file', metavar='FILE', help=argparse.SUPPRESS)
+    return it
+
+
+def main(words):
+    """Do what the command line `words` says, and end the process."""
+    host.guard_standard_descriptors()
+    try:
+        status = _run(parser().parse_args(words))
+    except Failure as failure:
+        write(2, 'sage-flock-report: %s\n' % printable(str(failure)))
+        status = failure.status
+    except MemoryError:
+        write(2, 'sage-flock-report: memory: none left\n')
+        status = FAILED
+    posix._exit(status)
+
+
+def _run(options):
+    found = report.read(_lines(options.file))
+    if not found.calls:
+        raise Failure(options.file, 'no event of a lock in it')
+    if options.last:
+        found = report.last_build(found)
+    if options.html is not None:
+        from sage_bootstrap import report_page
+        _save(options.html, report_page.page(found, options.file))
+    if options.trace is not None:
+        from sage_bootstrap import report_trace
+        _save(options.trace, json.dumps(report_trace.trace(found)) + '\n')
+    if not options.quiet:
+        from sage_bootstrap import report_text
+        text = report_text.text(found, _width(), _in_colour())
+        if host.PY3:        # the log may hold what this locale has no bytes for
+            text = text.encode(sys.getfilesystemencoding(), 'backslashreplace')
+        if not write(1, text):
+            raise Failure('output', 'cannot be written')
+    return 0
+
+
+def _lines(path):
+    """The lines of the file `path` as bytes; of stdin, if that is `-`."""
+    try:
+        stream = open('/dev/stdin' if path == '-' else path, 'rb')
+        try:
+            return stream.readlines()
+        finally:
+            stream.close()
+    except (EnvironmentError, ValueError, TypeError) as error:
+        raise Failure(path or "''", reason(error))
+
+
+def _save(path, text):
+    """Write `text`, which is ASCII, to the file `path`."""
+    try:
+        stream = open(path, 'wb')
+        try:
+            stream.write(text.encode('ascii'))
+        finally:
+            stream.close()
+    except (EnvironmentError, ValueError, TypeError) as error:
+        raise Failure(path or "''", reason(error))
+
+
+def _in_colour():
+    return (_is_terminal() and not host.getenv('NO_COLOR')
+            and host.getenv('TERM') not in ('', 'dumb'))
+
+
+def _is_terminal():
+    return posix.isatty(1)
+
+
+def _width():
+    """How many columns there are to fill."""
+    if host.getenv('COLUMNS').isdigit():
+        return max(60, int(host.getenv('COLUMNS')))
+    if not _is_terminal():
+        return 100
+    import fcntl
+    import termios
+    try:
+        size = struct.unpack('HHHH', fcntl.ioctl(1, termios.TIOCGWINSZ, b'\0' * 8))
+    except IOError:
+        return 80
+    return max(60, size[1] or 80)
+
+
+_DESCRIPTION = """\
+Show where a build waited for locks: who, for whom, how long, and what it cost.
+FILE is the log that SAGE_FLOCK_LOG named during the build; - is stdin."""
+_EPILOG = """\
+Times are in seconds.  A wait whose job slot was lent costs the build nothing;
+one whose slot was not is lost time.
+
+Exit status: 0; 2 usage; 125 FILE cannot be read or holds no event, or OUT
+cannot be written."""

@@ -1,0 +1,100 @@
+"""A report as one HTML page that needs nothing but itself.
+
+The page is page/page.html with the style sheet, the scripts and the data put
+in.  The data is JSON in a script element that is not run.  What could end that
+element or start a comment in it is escaped, and the page's scripts show text
+as text only, so whatever a command says is data.
+"""
+
+import json
+
+from sage_bootstrap import report_rows, report_sums
+
+_SCRIPTS = ('model.js', 'timeline.js', 'tables.js', 'main.js')
+_BLOCKERS = 8       # how many of those in the way are told of a wait
+
+
+def page(report, name):
+    """The page as ASCII text; `name` is the log's."""
+    parts = {'STYLE': _part('page.css'), 'SCRIPT': '\n'.join([_part(one) for one in _SCRIPTS]),
+             'DATA': embedded(data(report, name))}
+    text = _part('page.html')
+    for key in ('STYLE', 'SCRIPT', 'DATA'):     # the data last: it may say anything
+        before, after = text.split('@%s@' % key)
+        text = before + parts[key] + after
+    return text
+
+
+def embedded(value):
+    """`value` as JSON that may stand in an HTML script element."""
+    text = json.dumps(value, separators=(',', ':'))
+    for char in '<>&':
+        text = text.replace(char, '\\u%04x' % ord(char))
+    return text
+
+
+def data(report, name):
+    """What the page shows, as model.js reads it.  Times count from the start."""
+    sums = report_sums.Sums(report)
+    rows = report_rows.rows(report)
+    row_of = dict([(call, i) for i, row in enumerate(rows) for call in row.calls])
+    number = dict([(call, i) for i, call in enumerate(report.calls)])
+    locks = [one.path for one in sums.locks]
+    calls = []
+    for call in report.calls:
+        facts = _facts(call, report, number)
+        facts.update({'row': row_of[call], 'lock': locks.index(call.lock)})
+        calls.append(facts)
+    return {'file': name.split('/')[-1], 'start': report.start, 'skipped': report.skipped,
+            'builds': [_since(span, report) for span in report.builds],
+            'lost': _rounded(sums.lost), 'idle': _rounded(sums.idle),
+            'locks': [_lock(one) for one in sums.locks],
+            'rows': [row.label for row in rows], 'calls': calls}
+
+
+def _facts(call, report, number):
+    facts = {'mode': call.mode, 'pid': call.pid, 'host': call.host, 'command': call.command,
+             'package': call.package, 'outcome': call.outcome,
+             'asked': _rounded(call.first - report.start)}
+    for key in ('status', 'why'):
+        if key in call.fields:
+            facts[key] = call.fields[key]
+    for key in ('open', 'nested', 'lent'):
+        if getattr(call, key):
+            facts[key] = True
+    for key, span in (('wait', call.wait()), ('hold', call.hold())):
+        if span:
+            facts[key] = _since(span, report)
+    if call.wait():
+        facts['by'] = [[number[other], _rounded(seconds)]
+                       for other, seconds in call.blockers[:_BLOCKERS]]
+        facts['more'] = max(0, len(call.blockers) - _BLOCKERS)
+        facts['for'] = [number[other] for other in call.named]
+        facts['strangers'] = [pid for pid in call.wanted
+                              if pid not in [other.pid for other in call.named]]
+    return facts
+
+
+def _lock(one):
+    facts = {'name': one.name, 'path': one.path}
+    for key in ('calls', 'taken', 'shared', 'nested', 'waits', 'lent', 'saved', 'failed', 'open'):
+        facts[key] = getattr(one, key)
+    for key in ('held', 'busy', 'waited', 'worst', 'lost'):
+        facts[key] = _rounded(getattr(one, key))
+    return facts
+
+
+def _since(span, report):
+    return [_rounded(time - report.start) for time in span]
+
+
+def _rounded(seconds):
+    return round(seconds, 4)
+
+
+def _part(name):
+    stream = open(__file__.rpartition('/')[0] + '/page/' + name, 'rb')
+    try:
+        return stream.read().decode('ascii')
+    finally:
+        stream.close()

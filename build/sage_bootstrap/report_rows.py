@@ -1,0 +1,45 @@
+"""The rows of a timeline: one per package, or per process that has none."""
+
+
+class Row(object):
+    """A label and the calls in it, by when they asked."""
+
+    def __init__(self, label):
+        self.label = label
+        self.calls = []
+
+
+def rows(report):
+    """The Rows of a Report, by when they begin."""
+    found = {}
+    order = []
+    for call in report.calls:
+        key = call.package or (call.host, call.pid)
+        if key not in found:
+            label = call.package or '%s (%d)' % (call.command or 'shell', call.pid)
+            found[key] = Row(label)
+            order.append(found[key])
+        found[key].calls.append(call)
+    return order
+
+
+def lanes(calls):
+    """The calls that waited or held in as few lists as keep any two of a list apart."""
+    found = []
+    for call in calls:
+        span = extent(call)
+        if not span:
+            continue
+        for lane in found:
+            if extent(lane[-1])[1] <= span[0]:
+                lane.append(call)
+                break
+        else:
+            found.append([call])
+    return found
+
+
+def extent(call):
+    """(from, to) of wait and hold together; None if there was neither."""
+    spans = [span for span in (call.wait(), call.hold()) if span]
+    return (spans[0][0], spans[-1][1]) if spans else None

@@ -1,0 +1,89 @@
+"""The sums of a report: what each lock cost, and what the build lost."""
+
+
+class LockSum(object):
+    """What one lock came to.  Everything but counts is in seconds.
+
+    name, path
+    calls       how many asked for it
+    taken       how many got it, `shared` of them in shared mode
+    nested      how many had it already, through an ancestor
+    held        by all holders together; `busy` while there was any
+    waits       how many waited, `waited` in all, `worst` the longest
+    lent        waits whose job slot was lent
+    saved       sweeps that were not run, since another had done it
+    lost        waits whose job slot was not lent, together
+    failed      how many gave up or failed
+    open        how many have no end in the log, so that their times are estimates
+    """
+
+    def __init__(self, name, path, calls):
+        self.name = name
+        self.path = path
+        self.calls = len(calls)
+        holds = [call for call in calls if call.hold()]
+        waits = [call for call in calls if call.wait()]
+        seconds = [length(call.wait()) for call in waits]
+        self.taken = len(holds)
+        self.shared = len([call for call in holds if call.mode == 'shared'])
+        self.nested = len([call for call in calls if call.nested])
+        self.held = sum([length(call.hold()) for call in holds])
+        self.busy = covered([call.hold() for call in holds])
+        self.waits = len(waits)
+        self.waited = sum(seconds)
+        self.worst = max(seconds + [0])
+        self.lent = len([call for call in waits if call.lent])
+        self.saved = len([call for call in calls if call.outcome == 'served'])
+        self.lost = sum([length(call.wait()) for call in waits if not call.lent])
+        self.failed = len([call for call in calls if call.outcome in ('gave-up', 'failed')])
+        self.open = len([call for call in calls if call.open])
+
+
+class Sums(object):
+    """The sums of a Report: `locks`, those that cost most waiting first;
+    `lost`, the seconds of job slots that waits kept idle, all slots together;
+    `idle`, the seconds of the build in which there was any such wait."""
+
+    def __init__(self, report):
+        calls = {}
+        for call in report.calls:
+            calls.setdefault(call.lock, []).append(call)
+        self.locks = [LockSum(report.names[path], path, users) for path, users in calls.items()]
+        self.locks.sort(key=lambda one: (-one.waited, -one.held, one.name))
+        self.lost = self.total('lost')
+        self.idle = covered([call.wait() for call in report.calls
+                             if call.wait() and not call.lent])
+
+    def total(self, name):
+        """The sum of one number over all locks."""
+        return sum([getattr(one, name) for one in self.locks])
+
+
+def length(span):
+    """The seconds of a span (from, to)."""
+    return span[1] - span[0]
+
+
+def covered(spans):
+    """The seconds that are in at least one of the spans."""
+    total = 0
+    reached = None
+    for start, end in sorted(spans):
+        if reached is None or start > reached:
+            reached = start
+        if end > reached:
+            total += end - reached
+            reached = end
+    return total
+
+
+def worst_waits(report):
+    """The calls that waited, the longest wait first."""
+    waits = [call for call in report.calls if call.wait()]
+    return sorted(waits, key=lambda call: -length(call.wait()))
+
+
+def cause(call):
+    """The Calls that a wait is put down to, the most important first: whose
+    holds it overlapped, else those that it named."""
+    return [other for other, _ in call.blockers] or call.named

@@ -1,0 +1,157 @@
+"""A report for the terminal: one screen, aligned."""
+
+import time
+
+from sage_bootstrap import host, report_sums
+from sage_bootstrap.messages import duration, printable, shortened
+
+_LOCKS = 8          # how many locks have a line of their own
+_WAITS = 5          # how many of the worst waits are told
+_BOLD, _DIM, _RED, _YELLOW = '1', '2', '31', '33'
+
+
+def text(report, width, colour):
+    """The lines of the report as one str, `width` columns wide where that can be."""
+    sums = report_sums.Sums(report)
+    paint = _painted if colour else lambda line, how: line
+    lines = _heading(report, sums, paint) + [''] + _locks(sums, width, paint)
+    waits = report_sums.worst_waits(report)
+    if waits:
+        lines += ['', paint('Worst waits', _BOLD)]
+        lines += [_wait(call, report, width, paint) for call in waits[:_WAITS]]
+    notes = _notes(report, sums)
+    if notes:
+        lines += [''] + [paint(note, _DIM) for note in notes]
+    return '\n'.join(lines) + '\n'
+
+
+def _painted(line, how):
+    return '\033[%sm%s\033[0m' % (how, line)
+
+
+def _heading(report, sums, paint):
+    when = time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(report.start))
+    builds = len(report.builds)
+    what = 'Build of' if builds == 1 else '%d builds from' % builds
+    first = '%s %s: %s, %s of %s' % (
+        what, when, duration(report.elapsed()), counted(len(report.calls), 'call'),
+        counted(len(sums.locks), 'lock'))
+    waits = sums.total('waits')
+    if not waits:
+        return [paint(first, _BOLD), 'Nobody waited.']
+    second = '%s waited %.2f s in all.' % (counted(waits, 'call'), sums.total('waited'))
+    third = 'No job slot was idle.'
+    if sums.lost:
+        third = paint('Lost time: %.2f s of job slots idle, in %.2f s of the build.'
+                      % (sums.lost, sums.idle), _RED)
+    return [paint(first, _BOLD), second, third]
+
+
+def counted(number, noun):
+    """`number` and the noun: 1 call, 2 calls."""
+    return '%d %s' % (number, noun + 's' * (number != 1))
+
+
+def _locks(sums, width, paint):
+    """The table of locks; those that nobody waited for give way first."""
+    rows = sums.locks
+    if len(rows) > _LOCKS:
+        rows = rows[:_LOCKS - 1]
+    rest = sums.locks[len(rows):]
+    table = [[_text(one.name)] + _numbers([one]) for one in rows]
+    if rest:
+        table.append(['%s' % counted(len(rest), 'more lock')] + _numbers(rest))
+    if len(sums.locks) > 1:
+        table.append(['together'] + _numbers(sums.locks))
+    table.insert(0, ['LOCK', 'TAKEN', 'HELD s', 'WAITS', 'WAITED s', 'WORST s', 'LENT',
+                     'SAVED', 'LOST s'])
+    widths = [max([len(row[i]) for row in table]) for i in range(len(table[0]))]
+    widths[0] = min(widths[0], max(12, width - sum(widths[1:]) - 2 * len(widths) + 2))
+    lines = []
+    for row in table:
+        cells = [shortened(row[0], widths[0]).ljust(widths[0])]
+        cells += [cell.rjust(size) for cell, size in zip(row[1:], widths[1:])]
+        if row is table[0]:
+            cells = [paint(cell, _BOLD) for cell in cells]
+        elif row[0] != 'together':
+            cells[4] = paint(cells[4], _YELLOW) if row[4] != '-' else cells[4]
+            cells[8] = paint(cells[8], _RED) if row[8] != '-' else cells[8]
+        lines.append('  '.join(cells))
+    return lines
+
+
+def _numbers(some):
+    """The cells of one or more LockSums together."""
+    def total(name):
+        return sum([getattr(one, name) for one in some])
+    worst = max([one.worst for one in some])
+    mark = '*' * (total('open') > 0)
+    return [_count('taken', total), _seconds(total('held')) + mark, _count('waits', total),
+            _seconds(total('waited')), _seconds(worst), _count('lent', total),
+            _count('saved', total), _seconds(total('lost'))]
+
+
+def _count(name, total):
+    return '%d' % total(name) if total(name) else '-'
+
+
+def _seconds(seconds):
+    return '%.2f' % seconds if seconds else '-'
+
+
+def _wait(call, report, width, paint):
+    """One of the worst waits: how long, for what, who, and for whom."""
+    seconds = '%8.2f s' % report_sums.length(call.wait())
+    mark = '*' * call.open + ' (slot lent)' * call.lent
+    lock = _text(report.names[call.lock])
+    causes = report_sums.cause(call)
+    others = ' and %d more' % (len(causes) - 1) if len(causes) > 1 else ''
+    head = '  %s%s  ' % (lock, mark)
+    room = max(width - len(seconds) - len(head) - len(others) - len(' for '), 24)
+    me = who(call)
+    first = who(causes[0]) if causes else _strangers(call)
+    half = room // 2
+    me_room = max(half, room - len(first))
+    me = shortened(me, me_room)
+    first = shortened(first, max(half, room - len(me)))
+    return paint(seconds, _YELLOW) + head + me + ' for ' + first + others
+
+
+def who(call):
+    """Package and command of a call, as far as there are any."""
+    parts = [_text(call.package)] * bool(call.package)
+    parts.append("'%s'" % _text(call.command) if call.command else '%d' % call.pid)
+    return ' '.join(parts)
+
+
+def _strangers(call):
+    if call.wanted:
+        return 'process ' + ', '.join(['%d' % pid for pid in call.wanted[:3]])
+    return 'somebody unknown'
+
+
+def _notes(report, sums):
+    notes = []
+    if sums.total('open'):
+        notes.append('* %s no end in the log (killed, -F, running): counted as far as known'
+                     % _have(sums.total('open')))
+    if sums.total('nested'):
+        notes.append('%s the lock through an ancestor: not counted as taken'
+                     % _have(sums.total('nested')))
+    if sums.total('failed'):
+        notes.append('%s gave up or failed' % counted(sums.total('failed'), 'call'))
+    if report.skipped:
+        notes.append('%s of the log %s no event: skipped' % (
+            counted(report.skipped, 'line'), 'is' if report.skipped == 1 else 'are'))
+    return notes
+
+
+def _have(number):
+    return counted(number, 'call') + (' has' if number == 1 else ' have')
+
+
+def _text(text):
+    """What a log says, as a str without control characters."""
+    if not host.PY3:
+        text = text.encode('utf-8')
+    return printable(text)
