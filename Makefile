@@ -1,0 +1,68 @@
+# What a person types; `make help` lists it. The package build proper is build/make/Makefile.
+#
+# A variable given on the command line (SAGE_LOCAL=, SAGE_VENV_PYTHON=, PYTHON=, V=1) reaches all of it.
+
+TOP := $(abspath $(dir $(lastword $(MAKEFILE_LIST))))
+ifneq ($(words $(TOP)),1)
+$(error sage-flock: no folder on the path of the checkout may have a blank in its name: $(TOP))
+endif
+
+PREFIX ?= /usr/local
+PACKAGES := $(notdir $(wildcard $(TOP)/build/pkgs/*))
+KIT_GOALS := all optional list $(PACKAGES) $(PACKAGES:%=%-uninstall)
+INSTALLED = $(DESTDIR)$(PREFIX)/lib/sage-flock
+
+.PHONY: $(KIT_GOALS) kit check bench install clean help
+
+# All goals of the kit in one make: two would build what both need at the same time.
+all: kit
+$(filter-out all,$(KIT_GOALS)): kit
+	@:
+
+# On every core, unless -j says otherwise: whatever was said is in MAKEFLAGS, once make runs a recipe.
+cores = $(shell nproc 2>/dev/null || getconf _NPROCESSORS_ONLN 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 1)
+kit:
+	@$(MAKE) --no-print-directory $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(cores)) \
+	    -f $(TOP)/build/make/Makefile $(or $(filter $(KIT_GOALS),$(MAKECMDGOALS)),all)
+
+check:
+	sh $(TOP)/tests/run
+
+bench:
+	sh $(TOP)/tests/bench
+
+# The kit goes where its files find each other, and one link to it onto PATH. Bytecode is made now: later, those who
+# run it may not write there.
+install:
+	rm -rf $(INSTALLED)
+	mkdir -p $(INSTALLED)/build $(DESTDIR)$(PREFIX)/bin
+	cd $(TOP)/build && cp -RP bin make sage_bootstrap $(INSTALLED)/build
+	find $(INSTALLED) -name __pycache__ -prune -exec rm -rf {} +
+	find $(INSTALLED) -name '*.pyc' -exec rm -f {} +
+	ln -sf ../lib/sage-flock/build/bin/sage-flock $(DESTDIR)$(PREFIX)/bin/sage-flock
+	python=$$(PYTHON='$(PYTHON)' $(TOP)/build/bin/SAGE_FLOCK) && \
+	    $${python%% *} -m compileall -q -d $(PREFIX)/lib/sage-flock/build/sage_bootstrap $(INSTALLED)/build/sage_bootstrap
+	if [ -f $(TOP)/build/man/sage-flock.1 ]; then \
+	    mkdir -p $(DESTDIR)$(PREFIX)/share/man/man1 && \
+	    cp $(TOP)/build/man/sage-flock.1 $(DESTDIR)$(PREFIX)/share/man/man1; \
+	fi
+
+# A tree elsewhere, named by SAGE_LOCAL, may be anything, and is its owner's to remove.
+clean:
+	rm -rf $(TOP)/local
+	find $(TOP)/build $(TOP)/tests -name __pycache__ -prune -exec rm -rf {} +
+	find $(TOP)/build $(TOP)/tests -name '*.pyc' -exec rm -f {} +
+
+help:
+	@echo 'make                  build and install the default packages into local, on every core unless -j is given'
+	@echo 'make optional         the optional ones: from the package index, by pip'
+	@echo 'make NAME             one package and what it depends on'
+	@echo 'make NAME-uninstall   take it out'
+	@echo 'make list             which packages there are, and which are installed'
+	@echo 'make check            the tests'
+	@echo 'make bench            what locks cost, against others'
+	@echo 'make install          sage-flock into PREFIX ($(PREFIX)); DESTDIR= is heeded'
+	@echo 'make clean            remove local and bytecode'
+	@echo
+	@echo 'Variables: SAGE_LOCAL=TREE, SAGE_VENV_PYTHON=PYTHON for it, PYTHON= for sage-flock, V=1 no logs,'
+	@echo 'SAGE_REBASE=COMMAND to rebase DLLs with.'

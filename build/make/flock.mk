@@ -1,0 +1,56 @@
+# Locks for recipes: $(SAGE_FLOCK) LOCK COMMAND runs COMMAND while nobody else has LOCK.
+#
+#     index: ; $(SAGE_FLOCK) index.lock ./make-index
+#
+# You may set
+#   PYTHON       the Python that runs sage-flock; default: the first of python, python3, python2 that works
+#   SAGE_LOCAL   the tree that is built: a lock called by a bare name is a file in its var/lock, else here
+#
+# Provides
+#   SAGE_FLOCK LOCK COMMAND...            nobody else inside
+#   SAGE_FLOCK_SHARED LOCK COMMAND...     others inside only if they share, too
+#   SAGE_FLOCK_COALESCE LOCK COMMAND...   nobody else inside, and one run serves all who asked before it began
+#   SAGE_FLOCK_SLOTS                      what stands before the `@` of a recipe line that may wait for a lock
+#   PATH, exported                        so that $(SAGE_FLOCK) means the same in a recipe and in a shell script
+#
+# The lock's name comes right after the macro, options never: should the macro ever be empty, make would take the `-` of
+# an option for "ignore errors" and skip the step in silence, while a line that begins with `pip.lock` fails.
+#
+# A macro locks one simple command: in `$(SAGE_FLOCK) x.lock a && b`, b runs unlocked. -c 'a && b' locks both.
+
+SAGE_FLOCK_BIN := $(abspath $(dir $(lastword $(MAKEFILE_LIST)))../bin)
+
+ifeq ($(wildcard $(SAGE_FLOCK_BIN)/sage-flock),)
+$(error sage-flock: not found next to flock.mk: no folder on its path may have a blank in its name)
+endif
+
+# Looked for once, for every make and script below: a version manager's `python` takes longer than all that a lock does.
+ifeq ($(SAGE_FLOCK_PYTHON),)
+SAGE_FLOCK_PYTHON := $(firstword $(shell PYTHON='$(PYTHON)' $(SAGE_FLOCK_BIN)/SAGE_FLOCK 2>/dev/null))
+ifeq ($(SAGE_FLOCK_PYTHON),)
+$(error sage-flock: no Python: none of these works: $(if $(PYTHON),$(PYTHON),python python3 python2))
+endif
+endif
+
+SAGE_FLOCK = $(SAGE_FLOCK_PYTHON) -S -E $(SAGE_FLOCK_BIN)/sage-flock
+ifeq ($(strip $(SAGE_FLOCK)),)
+$(error sage-flock: SAGE_FLOCK is empty: steps would not run without a lock, they would not run)
+endif
+SAGE_FLOCK_SHARED = $(SAGE_FLOCK) -s
+SAGE_FLOCK_COALESCE = $(SAGE_FLOCK) --coalesce
+
+# A waiter lends its job slot to the rest of the build, and must get at make's job slots for that: make hands them to
+# lines that begin with `+`. But such a line is also run by `make -n`, -q and -t, all of it; so there it is nothing.
+# It follows that such a line holds the one command and no `&& touch $@`.
+SAGE_FLOCK_SLOTS = $(if $(strip $(foreach flag,n q t,$(findstring $(flag),$(firstword -$(MAKEFLAGS))))),,+)
+
+ifeq ($(findstring :$(SAGE_FLOCK_BIN):,:$(PATH):),)
+PATH := $(SAGE_FLOCK_BIN):$(PATH)
+endif
+
+export PATH SAGE_FLOCK_PYTHON
+
+# Not when it is empty: then it would be there, in the environment, and say that locks belong below /.
+ifneq ($(SAGE_LOCAL),)
+export SAGE_LOCAL
+endif

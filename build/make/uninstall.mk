@@ -1,0 +1,18 @@
+# Files out of the tree: no rebase meanwhile, which would trip over a DLL that goes, and no pip at all.
+#
+#     zlib-uninstall: ; $(UNINSTALL) zlib
+#
+# You may set what pip.mk and rebase.mk let you set.
+#
+# Provides
+#   UNINSTALL NAME   uninstalls a package that sage-spkg installed
+# and all of pip.mk and rebase.mk.
+#
+# Whoever takes both locks takes rebase.lock first and pip.lock second, always: in two orders two steps could each hold
+# what the other waits for.
+
+SAGE_FLOCK_MAKE := $(dir $(lastword $(MAKEFILE_LIST)))
+include $(SAGE_FLOCK_MAKE)pip.mk
+include $(SAGE_FLOCK_MAKE)rebase.mk
+
+UNINSTALL = $(NO_REBASE) $(SAGE_FLOCK) pip.lock sage-spkg-uninstall
