@@ -58,8 +58,12 @@ def environment(changes):
     """
     env = dict(posix.environ)
     if PY3 and getenv('LC_CTYPE') in ('C.UTF-8', 'C.utf8', 'UTF-8'):
-        if not _given_at_start('LC_CTYPE'):
-            env.pop(b'LC_CTYPE' if _BYTES_ENVIRON else 'LC_CTYPE')
+        name = b'LC_CTYPE' if _BYTES_ENVIRON else 'LC_CTYPE'
+        given = _at_start('LC_CTYPE', env[name])
+        if given is None:
+            del env[name]
+        else:
+            env[name] = given if _BYTES_ENVIRON else text(given)
     for name, value in changes.items():
         if _BYTES_ENVIRON:
             name, value = raw(name), raw(value)
@@ -67,13 +71,17 @@ def environment(changes):
     return env
 
 
-def _given_at_start(name):
-    """Was the variable in the environment that this process was started with?"""
+def _at_start(name, now):
+    """What the variable was when this process was started, as bytes; None if
+    it was not there; `now` where that is not to be found out."""
     try:
         given = read_file('/proc/self/environ', 1 << 22)
-    except OSError:         # no /proc: keep what is there
-        return True
-    return (b'\0' + given).find(b'\0' + raw(name) + b'=') >= 0
+    except OSError:         # no /proc
+        return now
+    for pair in given.split(b'\0'):
+        if pair.startswith(raw(name) + b'='):
+            return pair[len(name) + 1:]
+    return None
 
 
 def read_file(path, limit):

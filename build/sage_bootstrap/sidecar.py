@@ -105,9 +105,13 @@ class Sidecar(object):
         seen.sort(key=lambda one: one.since)
         return seen
 
+    def count(self, state):
+        """How many are in `state`, dead ones not yet removed included."""
+        return len([name for name in posix.listdir(self.folder) if name[:2] == state + '.'])
+
     def crowd(self):
-        """How many queue for the gate, dead ones not yet removed included."""
-        return len([name for name in posix.listdir(self.folder) if name[:2] == QUEUES + '.'])
+        """How many queue for the gate."""
+        return self.count(QUEUES)
 
     def tidy(self):
         """Remove what killed processes left, once it is worth a look."""

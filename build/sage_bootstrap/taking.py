@@ -113,7 +113,7 @@ def take(lock, request):
 def _take(lock, request, ancestors, side, gate):
     if side and ancestors and _covered(lock, request, sidecar.held_mode(ancestors, side)):
         return Hold(lock, None, ancestors, nested=True)
-    at_gate = not request.wait or gate is None or _enter(gate, lock)
+    at_gate = not request.wait or gate is None or _enter(gate, lock, side)
     if at_gate and lock.take(request.mode, block=False):
         record = None
         if side and lock.ours:      # behind a shell's descriptor nothing of ours stays alive
@@ -140,12 +140,14 @@ def _covered(lock, request, have):
     return have is not None
 
 
-def _enter(gate, lock):
-    """Take the gate if it is free, or is soon: others pass it in a moment,
-    and a moment is not worth a waiting line."""
-    for moment in (0.0005, 0.001, 0.002, 0):
+def _enter(gate, lock, side):
+    """Take the gate if it is free, or is soon: unless somebody stands in it
+    and waits, others just pass, and a moment is not worth a waiting line."""
+    for moment in (0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032):
         if locks.flock(gate, fcntl.LOCK_EX | fcntl.LOCK_NB, lock.name):
             return True
+        if side.count(sidecar.AT_GATE):
+            return False
         time.sleep(moment)
     return False
 

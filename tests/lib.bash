@@ -1,0 +1,141 @@
+# What every test stands on; a file says `load lib`.
+#
+# Who waits for whom is tested as a conversation. One fifo, `events`, carries every line that any process under test
+# prints, and a test is a script over it, without sleeps:
+#
+#     start A x.lock;   expect 'A in'              A holds the lock, and waits at its gate
+#     start B x.lock;   expect_waiting exclusive x.lock B
+#     open_gate A;      expect 'A out'
+#     expect_got exclusive x.lock;  expect 'B in'
+#
+# A lock that does not lock fails at once: B says 'B in' where its waiting line is due. How long anything takes is never
+# asserted; PATIENCE is only how soon a silence is taken for a hang.
+#
+# Each test starts in an empty folder. `sage-flock`, `actor` and `tool` are on PATH. From the environment:
+# PYTHON, the interpreter; MAKE, the make; SHELL_UNDER_TEST, the shell that sh scripts run in.
+
+ROOT=${BATS_TEST_DIRNAME%/*}
+PYTHON=${PYTHON:-$(command -v python3 || command -v python || command -v python2)}
+MAKE=${MAKE:-make}
+SHELL_UNDER_TEST=${SHELL_UNDER_TEST:-sh}
+PATIENCE=20
+STAGE=$BATS_TEST_TMPDIR/stage
+
+# The command itself, for where a process or a variable more than needed would matter.
+SAGE_FLOCK_ITSELF=("$PYTHON" -S -E "$ROOT/build/bin/sage-flock")
+
+setup() {
+    unset SAGE_LOCAL SAGE_LOCK_DIR SAGE_FLOCK_HELD MAKEFLAGS MFLAGS MAKELEVEL PYTHONPATH
+    export PYTHON MAKE SHELL_UNDER_TEST STAGE LC_ALL=C PATH=$ROOT/tests/bin:$PATH
+    mkdir "$STAGE" "$BATS_TEST_TMPDIR/here"
+    mkfifo "$STAGE/events"
+    exec 9<>"$STAGE/events"     # for reading and writing: opening waits for nobody
+    cd "$BATS_TEST_TMPDIR/here"
+}
+
+# Whatever was started goes, with all that it started: each is a process group of its own.
+teardown() {
+    local pid
+    for pid in $started; do
+        kill -KILL -- "-$pid" 2>/dev/null || :
+        wait "$pid" 2>/dev/null || :    # or the shell would report it as killed
+    done
+}
+started=
+
+# launch NAME COMMAND...: runs a command whose lines belong on events; $(pid NAME) is its process id.
+launch() {
+    local name=$1
+    shift
+    set -m                      # hence the process group
+    "$@" </dev/null >&9 2>&1 3>&- 9>&- &
+    set +m
+    started="$started $!"
+    printf -v "pid_$name" %s "$!"
+}
+
+# start NAME [OPTION...] LOCK: runs the actor NAME under the lock.
+start() {
+    local name=$1
+    shift
+    make_gate "$name"
+    launch "$name" sage-flock "$@" actor "$name"
+}
+
+make_gate() {
+    mkfifo "$STAGE/$1.gate"
+}
+
+# open_gate NAME: lets the actor go on, now or when it comes to its gate.
+open_gate() {
+    set -m
+    echo open >"$STAGE/$1.gate" 3>&- 9>&- &
+    set +m
+    started="$started $!"
+}
+
+pid() {
+    local variable=pid_$1
+    echo "${!variable}"
+}
+
+# expect GLOB: the next line on events is this one.
+expect() {
+    local line
+    if ! IFS= read -r -t "$PATIENCE" -u 9 line; then
+        echo "silence where this was due: $1"
+        return 1
+    fi
+    echo "  $line"
+    # shellcheck disable=SC2053 # a pattern is what it is
+    if [[ $line != $1 ]]; then
+        echo "^ where this was due: $1"
+        return 1
+    fi
+}
+
+# expect_nothing_more: nothing was said up to now.
+expect_nothing_more() {
+    echo 'nothing more' >&9
+    expect 'nothing more'
+}
+
+# expect_waiting MODE LOCK NAME: the actor NAME says that it waits.
+expect_waiting() {
+    expect "sage-flock: waiting for $1 lock $2 to run '*actor $3'*"
+}
+
+# expect_got MODE LOCK: whoever waited last says that the wait is over.
+expect_got() {
+    expect "sage-flock: got $1 lock $2 *"
+}
+
+# ends NAME STATUS: what was started under this name is over, and this is what came of it.
+ends() {
+    local status=0
+    wait "$(pid "$1")" 2>/dev/null || status=$?
+    if [ "$status" != "$2" ]; then
+        echo "$1 ended with $status, not $2"
+        return 1
+    fi
+}
+
+# free FILE and taken FILE: what a stranger finds who asks for the lock with flock(2) and nothing of ours.
+free() {
+    tool rival "$1" || { echo "$1 is taken"; return 1; }
+}
+
+taken() {
+    ! tool rival "$1" || { echo "$1 is free"; return 1; }
+}
+
+# as_mere_mortal COMMAND...: runs it with no more rights than file modes give, root or not.
+as_mere_mortal() {
+    if [ "$(id -u)" != 0 ]; then
+        "$@"
+    elif setpriv --bounding-set -dac_override,-dac_read_search true 2>/dev/null; then
+        setpriv --bounding-set -dac_override,-dac_read_search "$@"
+    else
+        skip 'root may do everything here'
+    fi
+}

@@ -1,0 +1,475 @@
+#!/usr/bin/env bats
+# Who waits for whom, and until when.
+# every python
+
+load lib
+
+@test "an exclusive lock keeps the next exclusive one waiting" {
+    start A x.lock
+    expect 'A in'
+    start B x.lock
+    expect_waiting exclusive x.lock B
+    open_gate A
+    expect 'A out'
+    expect_got exclusive x.lock
+    expect 'B in'
+    open_gate B
+    expect 'B out'
+    ends A 0
+    ends B 0
+    expect_nothing_more
+}
+
+@test "shared locks go together" {
+    start A -s x.lock
+    expect 'A in'
+    start B --shared x.lock
+    expect 'B in'
+    open_gate A
+    expect 'A out'
+    open_gate B
+    expect 'B out'
+}
+
+@test "a shared lock keeps an exclusive one waiting" {
+    start A -s x.lock
+    expect 'A in'
+    start B -x x.lock
+    expect_waiting exclusive x.lock B
+    open_gate A
+    expect 'A out'
+    expect_got exclusive x.lock
+    expect 'B in'
+}
+
+@test "an exclusive lock keeps shared ones waiting, then lets all of them in" {
+    start A -e x.lock
+    expect 'A in'
+    start B -s x.lock
+    expect_waiting shared x.lock B
+    start C -s x.lock
+    expect_waiting shared x.lock C
+    open_gate A
+    expect 'A out'
+    # B and C go their ways at their own speeds: two lines of each, in any order between them.
+    for _ in 1 2 3 4; do expect '*'; done >heard
+    grep -q 'B in' heard
+    grep -q 'C in' heard
+    [ "$(grep -c 'got shared lock x.lock' heard)" = 2 ]
+}
+
+@test "locks of different names have nothing to do with each other" {
+    start A x.lock
+    expect 'A in'
+    start B y.lock
+    expect 'B in'
+}
+
+@test "each of many gets its turn alone" {
+    echo 0 >count
+    for name in A B C D E F G H; do
+        launch "$name" sage-flock -q count.lock sh -c 'n=$(cat count); echo $((n + 1)) >count'
+    done
+    for name in A B C D E F G H; do ends "$name" 0; done
+    expect_nothing_more
+    [ "$(cat count)" = 8 ]
+}
+
+@test "a command is kept from the lock by strangers' flock(2), and strangers by us" {
+    make_gate A
+    launch A tool hold x.lock actor A
+    expect 'A in'
+    start B x.lock
+    expect_waiting exclusive x.lock B
+    open_gate A
+    expect 'A out'
+    expect_got exclusive x.lock
+    expect 'B in'
+    taken x.lock
+    open_gate B
+    expect 'B out'
+    ends B 0
+    free x.lock
+}
+
+@test "flock(1) and we respect each other" {
+    command -v flock >/dev/null || skip 'no flock(1) here'
+    start A x.lock
+    expect 'A in'
+    run flock -n -x x.lock true
+    [ "$status" = 1 ]
+    open_gate A
+    expect 'A out'
+    ends A 0
+    make_gate B
+    launch B flock -s x.lock actor B
+    expect 'B in'
+    run sage-flock -n -s x.lock true
+    [ "$status" = 0 ]
+    run sage-flock -n -x x.lock true
+    [ "$status" = 1 ]
+}
+
+@test "-n does not wait: status 1, and the command is not run" {
+    for option in -n --nb --nonblock --nonblocking; do
+        run sage-flock "$option" x.lock echo ran
+        [ "$status" = 0 ]
+        [ "$output" = ran ]
+    done
+    start A x.lock
+    expect 'A in'
+    for option in -n --nb --nonblock --nonblocking '-w 0'; do
+        # shellcheck disable=SC2086
+        run sage-flock $option x.lock echo ran
+        [ "$status" = 1 ]
+        [ -z "$output" ]
+    done
+}
+
+@test "-E chooses the status of a lock not taken in time" {
+    start A x.lock
+    expect 'A in'
+    for number in 0 7 255; do
+        run sage-flock -n -E "$number" x.lock echo ran
+        [ "$status" = "$number" ]
+        [ -z "$output" ]
+    done
+    run sage-flock -n --conflict-exit-code 9 x.lock echo ran
+    [ "$status" = 9 ]
+    run sage-flock -n --conflict-exit-code=9 y.lock sh -c 'exit 3'
+    [ "$status" = 3 ]
+}
+
+@test "-w gives up after its time, and no earlier" {
+    start A x.lock
+    expect 'A in'
+    begun=$(tool clock)
+    run sage-flock -w 0.15 -E 8 x.lock sh -c ': >ran'
+    [ $(($(tool clock) - begun)) -ge 150 ]
+    [ "$status" = 8 ]
+    [[ ${lines[0]} == "sage-flock: waiting for exclusive lock x.lock to run "* ]]
+    [ ! -e ran ]
+    for option in --wait --timeout; do
+        run sage-flock "$option" 0.01 x.lock true
+        [ "$status" = 1 ]
+    done
+}
+
+@test "-w takes a lock that is freed in time" {
+    start A x.lock
+    expect 'A in'
+    start B -w 100 x.lock
+    expect_waiting exclusive x.lock B
+    open_gate A
+    expect 'A out'
+    expect_got exclusive x.lock
+    expect 'B in'
+    taken x.lock
+    open_gate B
+    expect 'B out'
+    ends B 0
+}
+
+@test "a waiter that is killed is out of the queue" {
+    start A x.lock
+    expect 'A in'
+    start B x.lock
+    expect_waiting exclusive x.lock B
+    start C x.lock
+    expect_waiting exclusive x.lock C
+    kill -TERM "$(pid B)"
+    ends B 143
+    open_gate A
+    expect 'A out'
+    expect_got exclusive x.lock
+    expect 'C in'
+}
+
+@test "a shell's own descriptor: locked, unlocked, locked again" {
+    exec 7>x.lock
+    sage-flock 7
+    taken x.lock
+    sage-flock -u 7
+    free x.lock
+    sage-flock -s 7
+    taken x.lock
+    sage-flock -n -s x.lock true
+    sage-flock -n -x 7
+    run sage-flock -n -s x.lock true
+    [ "$status" = 1 ]
+    exec 7>&-
+    free x.lock
+}
+
+@test "a shell's own descriptor: waited for" {
+    start A x.lock
+    expect 'A in'
+    launch B "$SHELL_UNDER_TEST" -c 'exec 7>x.lock; sage-flock 7 7>&7; echo B in; sage-flock -u 7 7>&7; echo B out'
+    expect 'sage-flock: waiting for exclusive lock *'
+    open_gate A
+    expect 'A out'
+    expect 'sage-flock: got exclusive lock *'
+    expect 'B in'
+    expect 'B out'
+    ends B 0
+}
+
+@test "a shell's own descriptor: -n and -w give up on it" {
+    start A x.lock
+    expect 'A in'
+    exec 7>x.lock
+    run sage-flock -n 7
+    [ "$status" = 1 ]
+    run sage-flock -w 0.01 -E 6 7
+    [ "$status" = 6 ]
+}
+
+@test "a lock whose name is a number is a file when there is a command" {
+    start A 7
+    expect 'A in'
+    [ -f 7 ]
+    taken 7
+}
+
+@test "a bare name lives in SAGE_LOCK_DIR, else in SAGE_LOCAL/var/lock, else here" {
+    SAGE_LOCK_DIR=$PWD/one SAGE_LOCAL=$PWD/two start A x.lock
+    expect 'A in'
+    taken one/x.lock
+    SAGE_LOCK_DIR='' SAGE_LOCAL=$PWD/two start B x.lock
+    expect 'B in'
+    taken two/var/lock/x.lock
+    start C x.lock
+    expect 'C in'
+    taken x.lock
+}
+
+@test "a name with a slash is a path" {
+    mkdir sub
+    export SAGE_LOCK_DIR=$PWD/one SAGE_LOCAL=$PWD/two
+    start A ./x.lock
+    expect 'A in'
+    taken x.lock
+    start B sub/x.lock
+    expect 'B in'
+    taken sub/x.lock
+    start C "$PWD/y.lock"
+    expect 'C in'
+    taken y.lock
+    [ ! -e one ]
+    [ ! -e two ]
+}
+
+@test "one lock is one lock by whatever path it is asked for" {
+    mkdir sub
+    ln -s x.lock link.lock
+    start A x.lock
+    expect 'A in'
+    for path in "$PWD/x.lock" ./x.lock sub/../x.lock link.lock; do
+        run sage-flock -n "$path" true
+        [ "$status" = 1 ]
+    done
+    cd sub
+    run sage-flock -n ../x.lock true
+    [ "$status" = 1 ]
+    run sage-flock -n x.lock true
+    [ "$status" = 0 ]
+}
+
+@test "missing folders are made" {
+    sage-flock a/b/c/x.lock true
+    sage-flock "$PWD/d//e/x.lock" true
+    SAGE_LOCK_DIR=f/g/ sage-flock x.lock true
+    [ -f a/b/c/x.lock ]
+    [ -f d/e/x.lock ]
+    [ -f f/g/x.lock ]
+}
+
+@test "missing folders are made by many at once" {
+    deep=$(printf 'd/%.0s' {1..200})
+    for round in 1 2 3; do
+        for name in A B C D; do
+            launch "$name" sage-flock -q -s "$round/${deep}x.lock" true
+        done
+        for name in A B C D; do ends "$name" 0; done
+    done
+    expect_nothing_more
+}
+
+@test "a lock file keeps its content and its identity" {
+    echo content >x.lock
+    chmod 640 x.lock
+    before=$(ls -li x.lock)
+    sage-flock x.lock true
+    sage-flock -s x.lock true
+    start A x.lock
+    expect 'A in'
+    start B x.lock
+    expect_waiting exclusive x.lock B
+    open_gate A
+    expect 'A out'
+    expect_got exclusive x.lock
+    expect 'B in'
+    [ "$(ls -li x.lock)" = "$before" ]
+    [ "$(cat x.lock)" = content ]
+}
+
+@test "a lock file stays when its last user has gone" {
+    sage-flock x.lock true
+    before=$(ls -li x.lock)
+    start A x.lock
+    expect 'A in'
+    open_gate A
+    expect 'A out'
+    ends A 0
+    [ "$(ls -li x.lock)" = "$before" ]
+    [ ! -s x.lock ]
+}
+
+@test "a file that may only be read can be locked" {
+    echo content >x.lock
+    chmod 444 x.lock
+    as_mere_mortal sh -c '! echo >>x.lock' 2>/dev/null
+    make_gate A
+    launch A as_mere_mortal sage-flock x.lock actor A
+    expect 'A in'
+    taken x.lock
+}
+
+@test "a folder can be locked" {
+    mkdir folder
+    start A folder
+    expect 'A in'
+    taken folder
+    for path in ./folder folder/ "$PWD/folder"; do
+        run sage-flock -n "$path" true
+        [ "$status" = 1 ]
+    done
+    start B folder
+    expect_waiting exclusive folder B
+    open_gate A
+    expect 'A out'
+    expect_got exclusive folder
+    expect 'B in'
+}
+
+@test "the command can be run by links, from anywhere, without help from the environment" {
+    mkdir bin sub
+    for name in python python2 python3; do
+        printf '#!/bin/sh\nexec "%s" "$@"\n' "$PYTHON" >"bin/$name"
+        chmod +x "bin/$name"
+    done
+    ln -s "$ROOT/build/bin/sage-flock" bin/locked
+    ln -s ../bin/locked sub/linked
+    for path in "$ROOT/build/bin/sage-flock" bin/locked ./bin/locked sub/linked "$PWD/sub/linked"; do
+        [ "$(env -i PATH="$PWD/bin:$PATH" "$path" x.lock echo ran)" = ran ]
+    done
+    cd sub
+    [ "$(env -i PATH="$BATS_TEST_TMPDIR/here/bin:$PATH" ../bin/locked x.lock echo ran)" = ran ]
+    [ "$(env -i PATH="$BATS_TEST_TMPDIR/here/bin:$PATH" locked ../x.lock echo ran)" = ran ]
+}
+
+@test "the standard library's argparse is not needed" {
+    mkdir build
+    cp -R "$ROOT/build/bin" "$ROOT/build/sage_bootstrap" build/
+    # The folder of the script comes before the standard library on sys.path.
+    echo 'raise ImportError("argparse is not for us")' >build/bin/argparse.py
+    mkdir bin
+    printf '#!/bin/sh\nexec "$PYTHON" -S -E "%s/build/bin/sage-flock" "$@"\n' "$PWD" >bin/sage-flock
+    chmod +x bin/sage-flock
+    PATH=$PWD/bin:$PATH
+    start A -s x.lock
+    expect 'A in'
+    start B --timeout=100 x.lock
+    expect_waiting exclusive x.lock B
+    open_gate A
+    expect 'A out'
+    expect_got exclusive x.lock
+    expect 'B in'
+    sage-flock --help >/dev/null
+}
+
+@test "the lock ends with the command, though a daemon is left behind" {
+    make_gate D
+    launch A sage-flock x.lock sh -c 'actor D & read -r _ <"$STAGE/A.gate"' A
+    make_gate A
+    expect 'D in'
+    start B x.lock
+    expect_waiting exclusive x.lock B
+    open_gate A
+    expect_got exclusive x.lock
+    expect 'B in'
+    ends A 0
+    open_gate D
+    expect 'D out'
+    taken x.lock
+}
+
+@test "the lock lasts as long as the command, though sage-flock is killed" {
+    start A x.lock
+    expect 'A in'
+    kill -KILL "$(pid A)"
+    ends A 137
+    taken x.lock
+    start B x.lock
+    expect_waiting exclusive x.lock B
+    open_gate A
+    expect 'A out'
+    expect_got exclusive x.lock
+    expect 'B in'
+    open_gate B
+    expect 'B out'
+    ends B 0
+    free x.lock
+}
+
+@test "-o keeps the lock from the command: held while it runs, free when sage-flock is killed" {
+    start A -o x.lock
+    expect 'A in'
+    taken x.lock
+    kill -KILL "$(pid A)"
+    ends A 137
+    free x.lock
+    start B --close x.lock
+    expect 'B in'
+    open_gate A
+    expect 'A out'
+    taken x.lock
+    open_gate B
+    expect 'B out'
+    ends B 0
+    free x.lock
+}
+
+@test "-F becomes the command, which then holds the lock itself" {
+    for option in -F --no-fork; do
+        launch A sage-flock "$option" x.lock sh -c 'echo $$; read -r _ <"$STAGE/$0.gate"' "A$option"
+        make_gate "A$option"
+        expect "$(pid A)"
+        taken x.lock
+        open_gate "A$option"
+        ends A 0
+        free x.lock
+    done
+}
+
+@test "two locks, always asked for in the same order" {
+    make_gate A
+    make_gate B
+    launch A sage-flock one.lock sage-flock two.lock actor A
+    expect 'A in'
+    taken one.lock
+    taken two.lock
+    launch B sage-flock one.lock sage-flock two.lock actor B
+    expect_waiting exclusive one.lock B
+    start C two.lock
+    expect_waiting exclusive two.lock C
+    open_gate C
+    open_gate A
+    expect 'A out'
+    ends A 0
+    ends C 0
+    open_gate B
+    ends B 0
+    free one.lock
+    free two.lock
+}

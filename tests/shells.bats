@@ -1,0 +1,24 @@
+#!/usr/bin/env bats
+# What every shell must get right: locking a descriptor that it opened itself.
+
+load lib
+
+@test "a shell's own descriptor: locked, unlocked, locked again, in each shell there is" {
+    found=0
+    for shell in sh dash bash ksh mksh yash zsh 'busybox sh'; do
+        command -v "${shell%% *}" >/dev/null || continue
+        found=$((found + 1))
+        echo "$shell"
+        # ksh and mksh keep a descriptor from what they run unless told to pass it: hence 7>&7.
+        # shellcheck disable=SC2086 # two words
+        $shell -c '
+            exec 7>x.lock
+            sage-flock 7 7>&7 && ! tool rival x.lock || exit 11
+            sage-flock -u 7 7>&7 && tool rival x.lock || exit 12
+            sage-flock -s 7 7>&7 && ! tool rival x.lock || exit 13
+            sage-flock -n -x 7 7>&7 && ! tool rival x.lock || exit 14
+            exec 7>&-
+            tool rival x.lock || exit 15'
+    done
+    [ "$found" -gt 0 ]
+}

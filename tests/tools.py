@@ -1,0 +1,100 @@
+"""Instruments for the tests: what a shell cannot do to a process, or cannot see of it.
+
+    rival FILE          status 0 if flock(2) gives FILE's lock exclusively and at once, 1 if somebody has it
+    hold FILE CMD...    becomes CMD, holding FILE's lock by plain flock(2)
+    fate CMD...         runs CMD with all signals at their defaults and says how it ended: "exit 3", "signal 15",
+                        "signal 6, core"
+    ignoring SIG CMD... becomes CMD, with the signal of that number ignored and all others at their defaults
+    terminal KEY CMD... runs CMD on a terminal of its own and presses control-KEY when it says "ready"; says
+                        what it said, and how it ended
+    clock               the time of day in milliseconds
+"""
+
+import errno
+import fcntl
+import os
+import signal
+import sys
+import time
+
+
+def rival(path):
+    fd = open_lock(path)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except EnvironmentError as error:
+        if error.errno not in (errno.EAGAIN, errno.EACCES):
+            raise
+        return 1
+    return 0
+
+
+def hold(path, *command):
+    fd = open_lock(path)
+    fcntl.flock(fd, fcntl.LOCK_EX)
+    fcntl.fcntl(fd, fcntl.F_SETFD, 0)
+    become(command)
+
+
+def fate(*command):
+    pid = os.fork()
+    if not pid:
+        become(command)
+    print(how_it_ended(os.waitpid(pid, 0)[1]))
+
+
+def ignoring(number, *command):
+    become(command, ignored=int(number))
+
+
+def terminal(key, *command):
+    import pty
+    pid, master = pty.fork()
+    if not pid:
+        become(command)
+    said = b''
+    pressed = False
+    while True:
+        try:
+            piece = os.read(master, 1024)
+        except EnvironmentError:        # Linux reports the end of a terminal as EIO
+            break
+        if not piece:
+            break
+        said += piece
+        if not pressed and b'ready' in said:
+            pressed = True
+            os.write(master, bytearray([ord(key) & 0x1f]))
+    sys.stdout.write(said.decode('ascii', 'replace').replace('\r\n', '\n'))
+    print(how_it_ended(os.waitpid(pid, 0)[1]))
+
+
+def clock():
+    print(int(time.time() * 1000))
+
+
+def open_lock(path):
+    return os.open(path, os.path.isdir(path) and os.O_RDONLY or os.O_RDWR | os.O_CREAT, 0o666)
+
+
+def become(command, ignored=None):
+    for number in range(1, 32):
+        if number not in (signal.SIGKILL, signal.SIGSTOP):
+            signal.signal(number, number == ignored and signal.SIG_IGN or signal.SIG_DFL)
+    try:
+        os.execvp(command[0], command)
+    except EnvironmentError as error:
+        sys.stderr.write('tools.py: %s: %s\n' % (command[0], error.strerror))
+        os._exit(127)
+
+
+def how_it_ended(status):
+    if not os.WIFSIGNALED(status):
+        return 'exit %d' % os.WEXITSTATUS(status)
+    return 'signal %d%s' % (os.WTERMSIG(status), os.WCOREDUMP(status) and ', core' or '')
+
+
+if __name__ == '__main__':
+    instruments = dict((tool.__name__, tool) for tool in (rival, hold, fate, ignoring, terminal,
+                                                            clock))
+    sys.exit(instruments[sys.argv[1]](*sys.argv[2:]))

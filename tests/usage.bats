@@ -1,0 +1,179 @@
+#!/usr/bin/env bats
+# Bad input, and what is said of it: one line, what and why, and the right status.
+# every python
+
+load lib
+
+# refused STATUS SUBJECT ARG...: sage-flock will not; it says so of SUBJECT (a pattern), in one line, and nothing else.
+refused() {
+    local expected=$1 subject=$2 code=0
+    shift 2
+    sage-flock "$@" >out 2>err || code=$?
+    cat out err
+    echo "status $code"
+    [ "$code" = "$expected" ] &&
+    [ ! -s out ] &&
+    [ "$(grep -c '' err)" = 1 ] &&
+    [[ $(cat err) == 'sage-flock: '$subject': '?* ]] &&
+    [ "$(ls -A)" = "$(printf 'err\nout')" ]
+}
+
+@test "no arguments" {
+    refused 2 usage
+}
+
+@test "a lock without a command" {
+    refused 2 x.lock x.lock
+    refused 2 x.lock -s x.lock
+    refused 2 ./7 ./7
+    refused 2 usage -n
+    refused 2 usage -c 'echo hi'
+}
+
+@test "-c without its line, or with too much of it" {
+    refused 2 usage x.lock -c
+    refused 2 usage x.lock -c echo hi
+}
+
+@test "an empty name" {
+    refused 2 "''" '' true
+}
+
+@test "an unknown option" {
+    refused 2 usage --no-such-option x.lock true
+    refused 2 usage -Z x.lock true
+    refused 2 usage -nZ x.lock true
+}
+
+@test "an option without its argument, or with one too many" {
+    refused 2 usage -w
+    refused 2 usage --timeout
+    refused 2 usage --shared=yes x.lock true
+}
+
+@test "-w wants a number of seconds" {
+    for seconds in abc '' -1 1s 1:00 nan inf 1e99 0x10; do
+        refused 2 usage -w "$seconds" x.lock true
+    done
+}
+
+@test "-w takes every number of seconds" {
+    for seconds in 0 1 0.5 .5 5. 1e1 0.000001 86400; do
+        sage-flock -w "$seconds" x.lock true
+    done
+}
+
+@test "-E wants an exit status" {
+    for status in 256 -1 x '' 1.5 99999999999999999999; do
+        refused 2 usage -E "$status" x.lock true
+    done
+}
+
+@test "options that exclude each other" {
+    refused 2 usage -F -o x.lock true
+}
+
+@test "a descriptor that is not open" {
+    refused 125 'descriptor 99' 99
+    refused 125 'descriptor 99' -u 99
+    refused 125 'descriptor *' 999999999
+    refused 2 '*' 99999999999999999999
+}
+
+@test "-u of a lock by name" {
+    refused 2 '*' -u x.lock
+}
+
+@test "a folder that may not be written to" {
+    mkdir locked
+    chmod 555 locked
+    as_mere_mortal sh -c '! echo >locked/x.lock' 2>/dev/null
+    for name in locked/x.lock locked/deeper/x.lock; do
+        run as_mere_mortal sage-flock "$name" true
+        [ "$status" = 125 ]
+        [[ $output == "sage-flock: $name: "?* ]]
+        [ "${#lines[@]}" = 1 ]
+    done
+}
+
+@test "a lock file that may be neither read nor written" {
+    : >x.lock
+    chmod 000 x.lock
+    run as_mere_mortal sage-flock x.lock true
+    [ "$status" = 125 ]
+    [[ $output == 'sage-flock: x.lock: '?* ]]
+    [ "${#lines[@]}" = 1 ]
+}
+
+@test "a path through something that is no folder" {
+    : >file
+    for name in file/x.lock file/deeper/x.lock; do
+        run sage-flock "$name" true
+        [ "$status" = 125 ]
+        [[ $output == "sage-flock: $name: "?* ]]
+        [ "${#lines[@]}" = 1 ]
+    done
+}
+
+@test "a name that is too long, and one with odd bytes" {
+    long=$(printf 'x%.0s' {1..300})
+    run sage-flock "$long" true
+    [ "$status" = 125 ]
+    [[ $output == "sage-flock: $long: "?* ]]
+    [ "${#lines[@]}" = 1 ]
+    run sage-flock $'two\nlines\xff/x/\0' true
+    run sage-flock "$long/"$'two\nlines\xff' true
+    [ "$status" = 125 ]
+    [ "${#lines[@]}" = 1 ]
+    sage-flock $'odd\n\xff' true
+    [ -e $'odd\n\xff' ]
+}
+
+@test "the command is not run when the lock cannot be had" {
+    : >file
+    run sage-flock file/x.lock sh -c 'echo ran; : >ran'
+    [[ $output != *ran ]]
+    [ ! -e ran ]
+}
+
+@test "--help explains, on stdout" {
+    for option in -h --help; do
+        sage-flock "$option" >out 2>err
+        [ ! -s err ]
+        grep -q 'LOCK COMMAND' out
+        grep -q -e '--shared' out
+        grep -q '127' out
+        # It is read on terminals: nothing wider than one.
+        [ -z "$(grep -E '.{81}' out)" ]
+    done
+}
+
+@test "--version tells, on stdout" {
+    for option in -V --version; do
+        sage-flock "$option" >out 2>err
+        [ ! -s err ]
+        grep -q -E '^sage-flock [0-9]+(\.[0-9]+)*$' out
+    done
+}
+
+@test "help and version to nobody: no traceback" {
+    for option in --help --version; do
+        run sh -c "sage-flock $option >&-"
+        [[ $output != *Traceback* ]]
+        [[ $output != *Exception* ]]
+        [ "${#lines[@]}" -le 1 ]
+        [ -e /dev/full ] || continue
+        run sh -c "sage-flock $option >/dev/full"
+        [ "$status" != 0 ]
+        [[ $output != *Traceback* ]]
+        [[ $output != *Exception* ]]
+        [ "${#lines[@]}" -le 1 ]
+    done
+}
+
+@test "usage errors to nobody: the status stands" {
+    run sh -c 'sage-flock --no-such-option 2>&-'
+    [ "$status" = 2 ]
+    [ ! -e /dev/full ] || run sh -c 'sage-flock --no-such-option 2>/dev/full'
+    [ "$status" = 2 ]
+}
