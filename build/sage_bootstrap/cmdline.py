@@ -59,6 +59,8 @@ def parser():
     add('--status', action='store_true',
         help='show who holds and who waits for LOCK..., or every lock of the folder')
     add('--json', action='store_true', help='show it as JSON')
+    add('--self-test', action='store_true',
+        help='try whether locks work in LOCK, a folder, or else in the lock folder')
     add('-q', '--quiet', action='store_true', help='say nothing about waiting')
     add('--verbose', action='store_true', help='say how long taking the lock took')
     add('-V', '--version', action='version', version='sage-flock ' + VERSION,
@@ -101,6 +103,9 @@ def _run(words):
         from sage_bootstrap import status
         names = [options.lock] * (options.lock is not None) + options.command
         return status.show(names, options.json)
+    if options.self_test:
+        from sage_bootstrap import selftest
+        return selftest.run(options.lock)
     lock, argv = _lock_and_command(options)
     if options.mode == 'unlock':
         lock.drop()
@@ -176,8 +181,6 @@ def _take(lock, request):
         raise
     if hold is None:
         request.note('gave-up')
-    else:
-        request.note('got', lent=hold.loan is not None, nested=hold.nested)
     if request.verbose:
         if hold is None:
             say('%s: not got' % lock.name)

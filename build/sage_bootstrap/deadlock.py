@@ -79,16 +79,15 @@ def _blockers(side, mode, state, record):
     """Whom a waiter for the lock of `side` waits for: (holders, the ID of the
     exclusive waiter in the gate if it is for his sake)."""
     try:
-        seen = side.records()
-    except OSError:
-        return [], None
-    holders = [one for one in seen if one.state == sidecar.HOLDS]
-    if mode == locks.EXCLUSIVE or [h for h in holders if h.mode == locks.EXCLUSIVE]:
-        return holders, None
-    for one in seen:
-        if (state == sidecar.QUEUES and one.state == sidecar.AT_GATE and
-                one.mode == locks.EXCLUSIVE and not one.timed):
-            return holders, one.id
+        holders = side.records(sidecar.HOLDS)
+        if mode == locks.EXCLUSIVE or [h for h in holders if h.mode == locks.EXCLUSIVE]:
+            return holders, None
+        if state == sidecar.QUEUES:
+            for one in side.records(sidecar.AT_GATE):
+                if one.mode == locks.EXCLUSIVE and not one.timed:
+                    return holders, one.id
+    except OSError:         # the folder is gone
+        pass
     return [], None
 
 

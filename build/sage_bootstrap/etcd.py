@@ -70,6 +70,7 @@ class Lock(object):
         got in time.  Raises Failure."""
         ancestors = sidecar.inherited_records()
         if self._covered(request.mode, ancestors):
+            request.note('got', nested=True, lent=False)
             return Hold(self, None, ancestors, nested=True)
         self.place = Place(self.client, self.path, request, _lease_seconds())
         _leave_when_dying(self.place)
@@ -101,6 +102,7 @@ class Lock(object):
             got, loan = etcd_waiting.wait(self, queue, request)
             if not got:
                 return None
+        request.note('got', nested=False, lent=loan is not None)
         return Hold(self, self.place, ancestors, loan=loan)
 
     def _covered(self, mode, ancestors):

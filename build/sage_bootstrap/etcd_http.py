@@ -8,10 +8,9 @@ is therefore put such that twice is as good as once.
 """
 
 import binascii
-import json
 import time
 
-from sage_bootstrap import host
+from sage_bootstrap import host, quick_json
 from sage_bootstrap.messages import Failure, reason
 
 now = getattr(time, 'monotonic', time.time)
@@ -145,7 +144,7 @@ class Client(object):
         return _answer_of(self._send(self._wire, path, question, until).reply(until))
 
     def _send(self, wire, path, question, until):
-        body = json.dumps(question).encode('ascii')
+        body = quick_json.dumps(question).encode('ascii')
         head = ['POST %s HTTP/1.1' % path, 'Host: ' + wire.name,
                 'Content-Type: application/json', 'Content-Length: %d' % len(body)]
         if self._token:
@@ -260,7 +259,7 @@ class _Wire(object):
     def _explained(self, error):
         if self._is_timeout(error):
             return _NoAnswer('no answer in time')
-        words = str(getattr(error, 'verify_message', '') or reason(error)).split(' (_ssl.c')[0]
+        words = reason(error).partition(' (_ssl.c')[0].rpartition('] ')[2]
         tls = 'SSL' in type(error).__name__ or isinstance(error, ValueError)
         return _NoAnswer('TLS: ' + words if tls else words, lasting=tls)
 
@@ -348,7 +347,7 @@ def _answer_of(reply):
 def _meaning(reply, data):
     """The dict that the bytes `data` of `reply` say; Refused, or _NoAnswer."""
     try:
-        answer = json.loads(data.decode('utf-8'))
+        answer = quick_json.loads(data.decode('utf-8'))
         if not isinstance(answer, dict):
             raise ValueError
     except ValueError:

@@ -51,7 +51,7 @@ class Keeper(object):
                 host.guard_standard_descriptors()
                 _Life(place, name, process, told, report).live()
             finally:
-                posix._exit(1)
+                posix._exit(0)
         posix.close(told)
         posix.close(report)
 

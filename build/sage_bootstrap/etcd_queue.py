@@ -126,10 +126,11 @@ class Place(object):
         """None when it is our turn, and we are in; else the Queue.
 
         Raises PlaceLost."""
-        places, runs = self._in_the_way()
-        turn = [_compare(self.key, 'EQUAL', self.revision),
-                _compare(places, 'GREATER', self.revision - 1), _compare(runs, 'EQUAL', 0)]
-        return self._step(turn, [self._run()], [])
+        queue = self._seen(self.client.ask('/v3/kv/range', whole_queue(self.lock_path)))
+        if queue is None or queue.before(self):
+            return queue
+        # It remains our turn: nobody comes in before us any more.
+        return self._step([self.is_ours()], [self._run()], [])
 
     def leave(self, patience=None):
         """Let go.  True if the place was ours up to now: else the lease has
@@ -138,7 +139,7 @@ class Place(object):
             self.lease.revoke(patience)
             return False
         gone = self.client.ask('/v3/kv/txn', {
-            'compare': [_compare(self.key, 'EQUAL', self.revision)],
+            'compare': [self.is_ours()],
             'success': [_delete(self.key), _delete(self.run_key)],
             'failure': [_delete(self.run_key)]}, patience)
         # Where an earlier try of ours has done it, neither key is there any more.
@@ -169,7 +170,11 @@ class Place(object):
         if answer.get('succeeded'):
             self.revision = self.revision or int(answer['header']['revision'])
             return None
-        queue = Queue(answer['responses'][-1]['response_range'])
+        return self._seen(answer['responses'][-1]['response_range'], only_now)
+
+    def _seen(self, found, only_now=False):
+        """The Queue in the answer `found`; None if we have entered already."""
+        queue = Queue(found)
         mine = queue.place(self.id)
         if mine:
             self.revision = mine.revision

@@ -8,10 +8,11 @@ but then the lease cannot be renewed there, and both turn to another server.
 
 import time
 
-from sage_bootstrap import holders, host, locks, slots, waiting
+# Command and keeper are for later, but who waits has the time, and the next in line will not.
+from sage_bootstrap import command, etcd_keeper, holders, locks, waiting  # noqa: F401
 from sage_bootstrap.etcd_http import Unreachable, encoded, now
 from sage_bootstrap.etcd_queue import PlaceLost
-from sage_bootstrap.messages import duration, quoted, say
+from sage_bootstrap.messages import duration, say
 
 _PAUSE = 0.5        # seconds after a watch that failed at once
 
@@ -87,16 +88,14 @@ class _Watch(object):
         stream = self._stream(queue)
         moves = self.client.moves
         try:
-            while moves == self.client.moves:
-                due = min(self.place.lease.due, self.began + self.reminder, self._limit())
-                if _tells_of_change(stream, due - now()):
-                    return True
+            while moves == self.client.moves and self.elapsed() < self.reminder:
                 if now() >= self._limit():
                     return False
-                if self.elapsed() >= self.reminder:
-                    return True
                 if now() >= self.place.lease.due and not self._renew():
-                    return True
+                    break
+                due = min(self.place.lease.due, self.began + self.reminder, self._limit())
+                if _tells_of_change(stream, due - now()):
+                    break
             return True
         finally:
             if stream:

@@ -17,12 +17,26 @@ def process_ids(lock, side):
     """The process ids, as int, of those who hold `lock`."""
     pids = []
     try:
-        for one in side.records() if side else ():
-            if one.state == sidecar.HOLDS and sidecar.pid_of(one.id) != '?':
+        for one in side.records(sidecar.HOLDS) if side else ():
+            if sidecar.pid_of(one.id) != '?':
                 pids.append(int(sidecar.pid_of(one.id)))
     except OSError:
         pass
     return pids or [pid for pid, _ in foreign(lock.fd)]
+
+
+def is_passing(lock, side, mode):
+    """Is nobody in the way of a waiter in `mode` but others who share, too?
+    They only pass the gate, and are out of it in a moment."""
+    if mode != locks.SHARED or not side:
+        return False
+    try:
+        seen = side.records(sidecar.HOLDS + sidecar.AT_GATE)
+    except OSError:
+        return False
+    if [one for one in seen if one.mode == locks.EXCLUSIVE]:
+        return False
+    return bool([one for one in seen if one.state == sidecar.HOLDS] or not foreign(lock.fd))
 
 
 def in_words(lock, side, mode, mine):
@@ -31,7 +45,7 @@ def in_words(lock, side, mode, mine):
     mine: our own record, which does not count; None if we have none.
     """
     try:
-        seen = side.records() if side else []
+        seen = side.records(sidecar.HOLDS + sidecar.AT_GATE) if side else []
     except OSError:
         seen = []
     held = [one for one in seen if one.state == sidecar.HOLDS]

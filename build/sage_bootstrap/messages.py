@@ -75,6 +75,8 @@ def quoted(argv, limit=72):
 
     It is for people: cut at `limit` characters, with an ellipsis.
     """
+    if len(argv) > 3 and argv[1] == '-S' and argv[3].endswith('/sage-flock'):
+        argv = ['sage-flock'] + list(argv[4:])      # as $(SAGE_FLOCK) wrote it
     words = []
     length = 0
     for word in argv:

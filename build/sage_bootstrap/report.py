@@ -37,6 +37,7 @@ class Call(object):
     wanted      the pids that it found in the way
     blockers    [(Call, seconds)]: whose holds its wait overlapped, the longest first
     named       the Calls behind `wanted`
+    server      the Call whose sweep served this one; None if none did or it is not in the log
     """
 
     def __init__(self, event):
@@ -53,6 +54,7 @@ class Call(object):
         self.wanted = []
         self.blockers = []
         self.named = []
+        self.server = None
 
     def add(self, event, time):
         """Take in one event, which happened at `time`."""
@@ -126,6 +128,7 @@ class Report(object):
         holds = _by_lock([call for call in self.calls if call.got is not None and not call.nested])
         _end_open_calls(self.calls, holds, self.builds)
         _find_blockers(self.calls, holds)
+        _find_servers(self.calls)
 
     @property
     def start(self):
@@ -299,3 +302,15 @@ def _behind_pids(call, near):
             named.append(min(mine, key=lambda other: max(
                 other.got - call.waiting, call.waiting - other.end, 0)))
     return named
+
+
+def _find_servers(calls):
+    """Sweeps have numbers; the one that ran last under a number is meant, since
+    numbers begin anew where the lock folder does."""
+    ran = {}
+    for call in calls:
+        sweep = call.lock, str(call.fields.get('key')), str(call.fields.get('sweep'))
+        if call.outcome == 'served':
+            call.server = ran.get(sweep)
+        elif call.ran is not None:
+            ran[sweep] = call

@@ -25,7 +25,8 @@ def parser():
                     help='write a timeline to OUT, one page that needs no network')
     it.add_argument('--trace', metavar='OUT',
                     help='write OUT in the Chrome trace event format, for Perfetto')
-    it.add_argument('--last', action='store_true', help='of several builds in FILE show the last only')
+    it.add_argument('--last', action='store_true',
+                    help='of several builds in FILE show the last only')
     it.add_argument('-q', '--quiet', action='store_true', help='print no report')
     it.add_argument('-V', '--version', action='version', version='sage-flock-report 1.0',
                     help='print the version')

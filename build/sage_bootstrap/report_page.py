@@ -10,7 +10,7 @@ import json
 
 from sage_bootstrap import report_rows, report_sums
 
-_SCRIPTS = ('model.js', 'timeline.js', 'tables.js', 'main.js')
+_SCRIPTS = ('model.js', 'drawing.js', 'timeline.js', 'tables.js', 'main.js')
 _BLOCKERS = 8       # how many of those in the way are told of a wait
 
 
@@ -62,6 +62,8 @@ def _facts(call, report, number):
     for key in ('open', 'nested', 'lent'):
         if getattr(call, key):
             facts[key] = True
+    if call.server:
+        facts['server'] = number[call.server]
     for key, span in (('wait', call.wait()), ('hold', call.hold())):
         if span:
             facts[key] = _since(span, report)

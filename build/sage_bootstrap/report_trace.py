@@ -56,8 +56,9 @@ def _slices(call, thread, report):
     for span, kind in ((call.wait(), 'wait'), (call.hold(), 'hold')):
         if span:
             slices.append(_event(
-                'X', '%s %s' % (kind, name), thread, _details(call), cat='%s,%s' % (kind, call.mode),
-                ts=_ticks(span[0], report), dur=_ticks(span[1], report) - _ticks(span[0], report)))
+                'X', '%s %s' % (kind, name), thread, _details(call),
+                cat='%s,%s' % (kind, call.mode), ts=_ticks(span[0], report),
+                dur=_ticks(span[1], report) - _ticks(span[0], report)))
     return slices
 
 

@@ -3,7 +3,7 @@
 Beside the lock `D/pip.lock` lies the folder `D/.sage-flock/pip.lock/`:
 
 gate        Everyone who may wait takes it before the lock and lets it go
-            once the lock is his.  A waiting writer thus stands in the gate
+            once the lock is his: shared to pass, exclusively to wait.  A waiting writer thus stands in the gate
             and later readers queue behind him; the kernel serves exclusive
             waiters first come first served.
 S.ID        One record per process that has to do with the lock.  S is its
@@ -94,11 +94,12 @@ class Sidecar(object):
         return (stat.S_ISDIR(posix.lstat(parent).st_mode) and
                 stat.S_ISDIR(posix.lstat(self.folder).st_mode))
 
-    def records(self):
-        """The live records as a list of Seen; what is dead is removed."""
+    def records(self, kinds='qwhtp'):
+        """The live records as a list of Seen, oldest first; what is dead is
+        removed.  `kinds` narrows it to names that begin so."""
         seen = []
         for name in posix.listdir(self.folder):
-            if name[:2] in ('q.', 'w.', 'h.', 't.', 'p.'):
+            if name[0] in kinds and name[1:2] == '.':
                 one = self._look_at(name)
                 if one:
                     seen.append(one)

@@ -1,7 +1,9 @@
 """How a lock is taken: at once, under an ancestor's, or after a wait.
 
 The gate makes it fair: everyone takes the gate, then the lock while holding
-the gate, then lets the gate go.  A call that will not wait (-n) takes none.
+the gate, then lets the gate go.  Those who only share pass it together, with
+a shared lock on it; whoever has to wait does so in the gate alone, or in the
+queue for it.  A call that will not wait (-n) takes none.
 What a nested call may do follows from what its ancestors hold:
 
     asked        held exclusively     held shared
@@ -45,6 +47,10 @@ class Request(object):
         self.quiet = quiet
         self.verbose = verbose
         self.note = note
+
+    def is_logged(self):
+        """Does a log want to know more than is known for nothing?"""
+        return self.note is not not_logged
 
     def line(self, doing, name, who):
         """The line that says `doing` of the lock `name`, and `who` is in the way."""
@@ -103,32 +109,41 @@ def take(lock, request):
         side = gate = None
         if request.verbose:
             say('%s: a plain lock, neither fair nor named: %s' % (lock.name, why))
-    try:
-        return _take(lock, request, ancestors, side, gate)
-    finally:
-        if gate is not None:
-            posix.close(gate)
-
-
-def _take(lock, request, ancestors, side, gate):
     if side and ancestors and _covered(lock, request, sidecar.held_mode(ancestors, side)):
+        _leave(gate)
+        request.note('got', nested=True, lent=False)
         return Hold(lock, None, ancestors, nested=True)
-    at_gate = not request.wait or gate is None or _enter(gate, lock, side)
+    at_gate = not request.wait or gate is None or _enter(gate, lock, request.mode, side)
     if at_gate and lock.take(request.mode, block=False):
-        record = None
-        if side and lock.ours:      # behind a shell's descriptor nothing of ours stays alive
-            record = new_record(side, sidecar.HOLDS, lock, request)
-            if record:
-                side.tidy()
-        return Hold(lock, record, ancestors)
+        request.note('got', nested=False, lent=False)
+        return _got_at_once(lock, request, ancestors, side, gate)
     if not request.wait:
+        _leave(gate)
         return None
+    if gate is not None and request.mode == locks.SHARED:
+        locks.flock(gate, fcntl.LOCK_UN, lock.name)
+        at_gate = False
     from sage_bootstrap import waiting
     record, loan = waiting.wait(lock, request, ancestors, side, gate, at_gate)
     if record and not lock.ours:
         record.remove()
         record = None
     return Hold(lock, record, ancestors, loan=loan)
+
+
+def _got_at_once(lock, request, ancestors, side, gate):
+    record = None
+    if side and lock.ours:      # behind a shell's descriptor nothing of ours stays alive
+        record = new_record(side, sidecar.HOLDS, lock, request)
+    _leave(gate)
+    if record:
+        side.tidy()
+    return Hold(lock, record, ancestors)
+
+
+def _leave(gate):
+    if gate is not None:
+        posix.close(gate)
 
 
 def _covered(lock, request, have):
@@ -140,11 +155,12 @@ def _covered(lock, request, have):
     return have is not None
 
 
-def _enter(gate, lock, side):
+def _enter(gate, lock, mode, side):
     """Take the gate if it is free, or is soon: unless somebody stands in it
     and waits, others just pass, and a moment is not worth a waiting line."""
+    operation = fcntl.LOCK_SH if mode == locks.SHARED else fcntl.LOCK_EX
     for moment in (0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032):
-        if locks.flock(gate, fcntl.LOCK_EX | fcntl.LOCK_NB, lock.name):
+        if locks.flock(gate, operation | fcntl.LOCK_NB, lock.name):
             return True
         if side.count(sidecar.AT_GATE):
             return False

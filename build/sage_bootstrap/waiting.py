@@ -19,6 +19,7 @@ from sage_bootstrap import deadlock, holders, host, locks, sidecar, slots, takin
 from sage_bootstrap.messages import Failure, duration, quoted, say
 
 _now = getattr(time, 'monotonic', time.time)
+_MOMENT = 1.0               # seconds that others may take to pass the gate
 _FIRST_REMINDER = 30.0      # seconds; each later one after twice the time
 
 
@@ -30,34 +31,41 @@ def wait(lock, request, ancestors, side, gate, at_gate):
     is ours already.  Past the time limit this process ends with the conflict
     status.  Raises Failure for a deadlock.
     """
+    if request.is_logged():
+        request.note('waiting', **{'for': holders.process_ids(lock, side)})
     record = None
     if side:
         state = sidecar.AT_GATE if at_gate else sidecar.QUEUES
         record = _publish(lock, request, ancestors, side, state)
     watch = _Watch(lock, request, ancestors, side, record)
     watch.announce()
-    request.note('waiting', **{'for': holders.process_ids(lock, side)})
-    loan = watch.loan = lend(side)     # forks, so before there is a second thread
+    loan = watch.loan = lend(side)      # forks, so before there is a second thread
     watch.start()
     try:
-        if gate is not None and not at_gate:
+        if not at_gate:
             locks.flock(gate, fcntl.LOCK_EX, lock.name)
-            if record:
+        if at_gate or not lock.take(request.mode, block=False):
+            if not at_gate and record:
                 _step_into_gate(lock, request, ancestors, side, record)
-        lock.take(request.mode)
+            lock.take(request.mode)
     except Failure:
+        watch.decide()
         watch.stop()
         if record:
             record.remove()
         if loan:
             loan.close()
         raise
+    watch.decide()
+    if record:
+        record.become(sidecar.HOLDS)
+    if gate is not None:
+        posix.close(gate)       # at once: all who come after us stand behind it
+    request.note('got', nested=False, lent=loan is not None)
     watch.stop()
     if loan:
         loan.settle()
-    if record:
-        record.become(sidecar.HOLDS)
-    if not request.quiet:
+    if watch.said:
         say('got %s lock %s after %s' % (request.mode, lock.name, duration(watch.elapsed())))
     return record, loan
 
@@ -80,35 +88,47 @@ def lend(side):
 
 def _publish(lock, request, ancestors, side, state):
     """The record of our wait, left where others look for rings."""
-    turn = deadlock.exclusively(side)
-    try:
-        record = taking.new_record(side, state, lock, request)
-        if record:
-            record.point(ancestors)
-            _refuse_ring(lock, request, ancestors, record)
-        return record
-    finally:
-        if turn is not None:
-            posix.close(turn)
+    turn = _turn(request, ancestors, side, state)
+    record = taking.new_record(side, state, lock, request)
+    if record:
+        record.point(ancestors)
+    _end(turn, lock, request, ancestors, record)
+    return record
 
 
 def _step_into_gate(lock, request, ancestors, side, record):
     """Pass from the queue into the gate, which can close a ring as well:
     whoever shares and queues behind us now waits for us."""
-    turn = deadlock.exclusively(side)
+    turn = _turn(request, ancestors, side, sidecar.AT_GATE)
+    record.become(sidecar.AT_GATE)
+    _end(turn, lock, request, ancestors, record)
+
+
+def _turn(request, ancestors, side, state):
+    """The turn to publish and look for a ring, None where we can close none:
+    who holds nothing is waited for by nobody, but for those who share and
+    queue behind an exclusive waiter in the gate.  A timed wait ends by itself.
+    """
+    in_the_way = state == sidecar.AT_GATE and request.mode == locks.EXCLUSIVE
+    if request.seconds is None and (ancestors or in_the_way):
+        return deadlock.exclusively(side)
+    return None
+
+
+def _end(turn, lock, request, ancestors, record):
+    """Look for a ring, if it is our turn, and end the turn."""
+    if turn is None:
+        return
     try:
-        record.become(sidecar.AT_GATE)
-        _refuse_ring(lock, request, ancestors, record)
+        if record:
+            _refuse_ring(lock, request, ancestors, record)
     finally:
-        if turn is not None:
-            posix.close(turn)
+        posix.close(turn)
 
 
 def _refuse_ring(lock, request, ancestors, record):
-    """Raise Failure if our wait closes a ring; a timed one ends by itself."""
-    links = None
-    if request.seconds is None:
-        links = deadlock.ring(record, request.mode, ancestors)
+    """Raise Failure if our wait closes a ring."""
+    links = deadlock.ring(record, request.mode, ancestors)
     if links:
         record.remove()
         raise Failure(lock.name, deadlock.told(lock.name, _this(request), links))
@@ -131,6 +151,7 @@ class _Watch(object):
         self.record = record
         self.loan = None
         self.began = _now()
+        self.said = False
         self.over = False
         self.turn = _thread.allocate_lock()     # who decides: the lock got, or time up
         self.ended = _thread.allocate_lock()
@@ -140,9 +161,9 @@ class _Watch(object):
         return _now() - self.began
 
     def announce(self):
-        """Say that the wait begins."""
-        if not self.request.quiet:
-            say(self.line('waiting for'))
+        """Say that the wait begins, unless it is over in a moment."""
+        if not holders.is_passing(self.lock, self.side, self.request.mode):
+            self._say('waiting for')
 
     def start(self):
         """Watch the wait."""
@@ -152,17 +173,20 @@ class _Watch(object):
         self.ended.acquire()
         _thread.start_new_thread(self._run, ())
 
-    def stop(self):
-        """The wait is over: the thread says no more and is gone."""
+    def decide(self):
+        """The wait is over: from here on no time limit ends this process."""
         self.turn.acquire()
         self.over = True
         self.turn.release()
+
+    def stop(self):
+        """See the thread off."""
         posix.close(self.tell)
         self.ended.acquire()
         posix.close(self.told)
 
     def _run(self):
-        reminder = first_reminder()
+        reminder = first_reminder() if self.said else _MOMENT
         limit = self.request.seconds
         while True:
             due = reminder if limit is None else min(reminder, limit)
@@ -175,8 +199,7 @@ class _Watch(object):
             if limit is not None and self.elapsed() >= limit:
                 self._give_up()
             if self.elapsed() >= reminder:
-                self._remind()
-                reminder *= 2
+                reminder = self._remind(reminder)
             self.turn.release()
         self.ended.release()
 
@@ -187,18 +210,25 @@ class _Watch(object):
         except (select.error, OSError):     # a signal on Python 2
             return False
 
-    def _remind(self):
-        if not self.request.quiet:
-            say(self.line('still waiting after %s for' % duration(self.elapsed())))
-        if self.record:
+    def _remind(self, due):
+        """Speak up, as was `due`; when to do so next, in seconds of waiting."""
+        if not self.said:
+            self._say('waiting for')
+            return max(first_reminder(), 2 * due)
+        self._say('still waiting after %s for' % duration(self.elapsed()))
+        if self.record and self.request.seconds is None:
             try:
                 _refuse_ring(self.lock, self.request, self.ancestors, self.record)
             except Failure as failure:
-                say(str(failure))
-                if self.loan:
-                    self.loan.close()
-                self.request.note('failed', why=str(failure))
-                posix._exit(failure.status)
+                self._fail(failure)
+        return 2 * due
+
+    def _fail(self, failure):
+        say(str(failure))
+        if self.loan:
+            self.loan.close()
+        self.request.note('failed', why=str(failure), lent=self.loan is not None)
+        posix._exit(failure.status)
 
     def _give_up(self):
         if not self.request.quiet:
@@ -209,10 +239,13 @@ class _Watch(object):
             self.lock.drop()
         if self.loan:
             self.loan.close()
-        self.request.note('gave-up')
+        self.request.note('gave-up', lent=self.loan is not None)
         posix._exit(self.request.conflict)
 
-    def line(self, doing):
-        """The waiting line: lock, mode, command, and who is in the way."""
+    def _say(self, doing):
+        """Say `doing` of the lock, to run what, and who is in the way."""
+        if self.request.quiet:
+            return
+        self.said = True
         who = holders.in_words(self.lock, self.side, self.request.mode, self.record)
-        return self.request.line(doing, self.lock.name, who)
+        say(self.request.line(doing, self.lock.name, who))

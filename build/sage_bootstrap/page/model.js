@@ -15,6 +15,9 @@ class Model {
             call.lockName = this.locks[call.lock].name;
             call.who = call.package || this.rows[call.row];
         });
+        for (const call of this.calls) {
+            if (call.server !== undefined) call.servedBy = this.calls[call.server].who;
+        }
         this.length = Math.max(0.001, ...this.builds.map(build => build[1]), this.latest());
         this.links = this.makeLinks();
         this.show(new Set(this.locks.keys()));
@@ -68,6 +71,7 @@ class Model {
         }
         this.height = y;
         this.levels = this.makeLevels();
+        this.most = this.levels.reduce((top, level) => Math.max(top, level.lent + level.idle), 0);
     }
 
     place(call, lanes) {
@@ -182,6 +186,6 @@ function ended(call) {
     if (call.open) return 'no end in the log: killed, -F, or still running';
     if (call.outcome === 'gave-up') return 'gave up: not got in time';
     if (call.outcome === 'failed') return 'failed: ' + (call.why || '');
-    if (call.outcome === 'served') return 'not run: another sweep had done it';
+    if (call.outcome === 'served') return 'not run: ' + (call.servedBy || 'another call') + ' had done it';
     return call.status ? 'ended with status ' + call.status : '';
 }

@@ -123,6 +123,14 @@ class CallTable {
         this.shown.textContent = calls.length + ' of ' + this.model.calls.length;
     }
 
+    // Whom a wait is put down to, in short: its tip says more.
+    cause(call) {
+        if (!call.wait || !blockers(call)) return '';
+        const first = call.by.length ? this.model.calls[call.by[0][0]].who + ', ' + seconds(call.by[0][1])
+            : call.for.length ? this.model.calls[call.for[0]].who : 'process ' + call.strangers[0];
+        return first + (blockers(call) > 1 ? ' and ' + (blockers(call) - 1) + ' more' : '');
+    }
+
     row(call) {
         const row = element('tr');
         const pick = element('button', 'link', call.who);
@@ -131,12 +139,13 @@ class CallTable {
         pick.addEventListener('click', () => this.onPick(call));
         const first = element('td');
         first.append(pick);
-        const way = call.wait ? inTheWay(this.model, call) : [];
-        const rest = call.wait ? blockers(call) - 1 : 0;
-        const forWhom = element('td', '', way.length ? way[0].replace(/^for /, '') + (rest > 0 ? ' and ' + rest + ' more' : '') : '');
-        forWhom.title = way.join('\n');
+        const forWhom = element('td', '', this.cause(call));
+        forWhom.title = call.wait ? inTheWay(this.model, call).join('\n') : '';
+        const command = element('td', 'command');
+        command.append(element('span', '', call.command));
+        command.title = call.command;
         row.append(first, element('td', '', call.lockName), element('td', '', call.mode),
-            element('td', 'command', call.command), numberCell(call.asked.toFixed(2)),
+            command, numberCell(call.asked.toFixed(2)),
             numberCell(call.wait ? seconds(call.wait[1] - call.wait[0]) : '\u2013'), forWhom,
             numberCell(call.hold ? seconds(call.hold[1] - call.hold[0]) + (call.open ? '*' : '') : '\u2013'),
             element('td', '', call.wait ? call.lent ? 'lent' : 'idle' : ''), element('td', '', ended(call)));

@@ -1,0 +1,458 @@
+// The picture: a canvas on which only what is in view is drawn, so that many
+// thousands of calls stay fluid. It fills the scrolling frame; `rest` is the
+// empty space below it that gives the frame its length.
+
+const OVERVIEW = 38, AXIS = 22, TOP = OVERVIEW + AXIS;
+
+class Drawing {
+    constructor(model, parts) {
+        Object.assign(this, parts);
+        this.model = model;
+        this.home = [0, model.length];
+        this.view = [0, model.length];
+        this.hover = this.picked = null;    // the calls under the pointer and kept in view
+        this.top = 0;
+        this.forgetBars();
+        this.widths = new Map();
+        this.context = this.canvas.getContext('2d', {alpha: false});
+        this.readColours();
+        matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => this.readColours());
+    }
+
+    // ---- Colours and patterns
+
+    readColours() {
+        const style = getComputedStyle(document.documentElement);
+        this.colour = name => style.getPropertyValue('--' + name).trim();
+        this.colours = {};
+        for (const name of ['panel', 'band', 'line', 'fore', 'soft', 'wait', 'wait-back', 'wait-text', 'hold', 'hold-text',
+            'share', 'share-back', 'share-text', 'link', 'bad', 'pick']) {
+            this.colours[name] = this.colour(name);
+        }
+        this.makePatterns();
+        if (this.legend) this.fillLegend(this.legend);
+        this.redraw();
+    }
+
+    makePatterns() {
+        this.overview = null;
+        const c = this.colours;
+        this.ratio = window.devicePixelRatio || 1;
+        const stripes = (context, size) => {
+            for (const x of [-size, 0, size]) {
+                context.moveTo(x, size);
+                context.lineTo(x + size, 0);
+            }
+        };
+        this.fills = {
+            idle: this.pattern(7, c['wait-back'], c.wait, 2.4, stripes),
+            lent: this.pattern(10, '', c.wait, 0.7, stripes),
+            shared: this.pattern(5, c['share-back'], c.share, 1.6, (context, size) => {
+                context.moveTo(size / 2, 0);
+                context.lineTo(size / 2, size);
+            }),
+            exclusive: c.hold,
+        };
+        this.edges = {idle: c.wait, lent: c.wait, shared: c.share, exclusive: c.hold};
+    }
+
+    // A tile of `size` pixels, sharp on this screen.
+    pattern(size, back, ink, width, path) {
+        const tile = document.createElement('canvas');
+        tile.width = tile.height = Math.round(size * this.ratio);
+        const scale = tile.width / size;
+        const context = tile.getContext('2d');
+        context.scale(scale, scale);
+        if (back) {
+            context.fillStyle = back;
+            context.fillRect(0, 0, size, size);
+        }
+        context.strokeStyle = ink;
+        context.lineWidth = width;
+        context.beginPath();
+        path(context, size);
+        context.stroke();
+        const made = this.context.createPattern(tile, 'repeat');
+        made.setTransform(new DOMMatrix().scale(1 / scale));
+        return made;
+    }
+
+    fillLegend(list) {
+        this.legend = list;
+        const items = [['exclusive', 'holds, exclusive'], ['shared', 'holds, shared'], ['idle', 'waits, job slot idle'],
+            ['lent', 'waits, job slot lent'], ['link', 'whom it waits for'], ['open', 'no end in the log'], ['failed', 'failed or gave up']];
+        list.replaceChildren(...items.map(([kind, text]) => {
+            const item = document.createElement('li');
+            item.append(this.sample(kind), text);
+            return item;
+        }));
+    }
+
+    sample(kind) {
+        const canvas = document.createElement('canvas');
+        canvas.width = 34 * this.ratio;
+        canvas.height = 14 * this.ratio;
+        const drawing = this.context;
+        this.context = canvas.getContext('2d');
+        this.context.scale(this.ratio, this.ratio);
+        if (kind === 'link') this.drawLink(17, 12, 2, 1);
+        else this.bar(this.fills[kind] ? kind : 'exclusive', 0, kind === 'open' ? 20 : 34, 0);
+        this.paintBars();
+        if (kind === 'open') this.drawOpenEnd(20, 0);
+        if (kind === 'failed') this.drawFailure(0, 34, 0);
+        this.context = drawing;
+        return canvas;
+    }
+
+    // ---- Geometry
+
+    get gutter() {
+        return Math.min(190, this.width * 0.22);
+    }
+
+    x(time) {
+        return this.gutter + (time - this.view[0]) * this.pixels;
+    }
+
+    get pixels() {
+        return (this.width - this.gutter) / (this.view[1] - this.view[0]);
+    }
+
+    time(x) {
+        return this.view[0] + (x - this.gutter) / this.pixels;
+    }
+
+    y(call) {
+        return TOP + call.y - this.top;
+    }
+
+    resize() {
+        this.overview = null;
+        const whole = TOP + this.model.height + 8;
+        this.width = this.scroll.clientWidth;
+        this.tall = Math.max(180, Math.min(whole, Math.round(innerHeight * 0.68)));
+        this.rest.style.height = Math.max(0, whole - this.tall) + 'px';
+        this.canvas.style.height = this.tall + 'px';
+        if ((window.devicePixelRatio || 1) !== this.ratio) this.makePatterns();
+        this.canvas.width = Math.round(this.width * this.ratio);
+        this.canvas.height = Math.round(this.tall * this.ratio);
+        this.draw();
+    }
+
+    // ---- Drawing
+
+    redraw() {
+        if (this.due) return;
+        this.due = requestAnimationFrame(() => {
+            this.due = 0;
+            this.draw();
+        });
+    }
+
+    draw() {
+        if (!this.width) return;
+        const context = this.context, c = this.colours;
+        this.top = this.scroll.scrollTop;       // asked for once: the answer may take a layout of the page
+        context.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
+        context.imageSmoothingEnabled = false;      // patterns are drawn pixel for pixel
+        context.font = '11px system-ui, sans-serif';
+        context.textBaseline = 'middle';
+        context.fillStyle = c.panel;
+        context.fillRect(0, 0, this.width, this.tall);
+        const chosen = this.hover || this.picked;
+        this.clipped(0, TOP, () => this.drawBands());
+        this.clipped(this.gutter, TOP, () => {
+            this.drawGrid();
+            this.labels = [];
+            this.marks = [];
+            this.eachRow(row => row.lanes.forEach(lane => this.drawLane(lane)));
+            this.paintBars();
+            for (const mark of this.marks) mark();
+            this.drawLinks();
+            for (const label of this.labels) this.write(...label);
+            if (chosen) this.drawChosen(chosen);
+        });
+        this.drawAxis();
+        this.drawOverview();
+        context.fillStyle = c.line;
+        context.fillRect(this.gutter - 1, 0, 1, this.tall);
+        context.fillRect(0, TOP - 1, this.width, 1);
+    }
+
+    clipped(x, y, paint) {
+        this.context.save();
+        this.context.beginPath();
+        this.context.rect(x, y, this.width - x, this.tall - y);
+        this.context.clip();
+        paint();
+        this.context.restore();
+    }
+
+    eachRow(paint) {
+        const rows = this.model.layout, {top} = this;
+        const bottom = top + this.tall - TOP;
+        for (let i = firstFrom(rows, row => row.y + row.height > top); i < rows.length && rows[i].y < bottom; i += 1) {
+            paint(rows[i], i);
+        }
+    }
+
+    drawBands() {
+        const context = this.context, c = this.colours;
+        const chosen = this.hover || this.picked;
+        this.eachRow((row, i) => {
+            const y = TOP + row.y - this.top;
+            if (i % 2) {
+                context.fillStyle = c.band;
+                context.fillRect(0, y, this.width, row.height);
+            }
+            const bold = chosen && chosen.place === row;
+            context.font = (bold ? '600 ' : '') + '12px system-ui, sans-serif';
+            context.fillStyle = c.fore;
+            context.fillText(this.fitted(row.label, this.gutter - 18), 9, y + row.height / 2 + 0.5);
+        });
+        context.font = '11px system-ui, sans-serif';
+    }
+
+    // The text, cut to a width in pixels.
+    fitted(text, width) {
+        if (this.measured(text) <= width) return text;
+        let low = 0, high = text.length;
+        while (low < high) {
+            const middle = (low + high + 1) >> 1;
+            if (this.measured(text.slice(0, middle) + '\u2026') <= width) low = middle;
+            else high = middle - 1;
+        }
+        return text.slice(0, low) + '\u2026';
+    }
+
+    // How wide a text is. There are few, and measuring one costs more than drawing it.
+    measured(text) {
+        const key = this.context.font + text;
+        if (!this.widths.has(key)) this.widths.set(key, this.context.measureText(text).width);
+        return this.widths.get(key);
+    }
+
+    ticks() {
+        const step = niceStep(90 / this.pixels);
+        const ticks = [];
+        for (let i = Math.max(0, Math.ceil(this.view[0] / step)); i * step <= Math.min(this.view[1], this.model.length); i += 1) {
+            ticks.push(i * step);
+        }
+        return [ticks, step];
+    }
+
+    drawGrid() {
+        this.context.fillStyle = this.colours.line;
+        for (const time of this.ticks()[0]) this.context.fillRect(Math.round(this.x(time)), TOP, 1, this.tall);
+    }
+
+    drawAxis() {
+        const context = this.context;
+        const [ticks, step] = this.ticks();
+        context.fillStyle = this.colours.soft;
+        for (const time of ticks) {
+            const x = Math.round(this.x(time));
+            if (x >= this.gutter) context.fillRect(x, OVERVIEW + 6, 1, AXIS - 6);
+            if (x >= this.gutter && x < this.width - 22) context.fillText(clock(time, step), x + 4, OVERVIEW + AXIS / 2);
+        }
+    }
+
+    drawLane(lane) {
+        const edge = this.view[1];
+        const at = firstFrom(lane, call => call.to >= this.view[0]);
+        let covered = -1;       // what lies left of it is drawn already
+        for (let i = at; i < lane.length && lane[i].from <= edge; i += 1) {
+            const right = this.x(lane[i].to);
+            if (right < covered) continue;
+            this.drawCall(lane[i]);
+            covered = right + 0.4;
+        }
+    }
+
+    drawCall(call) {
+        const y = this.y(call);
+        if (!call.wait && !call.hold) {
+            this.context.fillStyle = this.colours.soft;
+            this.context.fillRect(this.x(call.from) - 1, y + 2, 2, LANE - 4);
+        }
+        if (call.wait) this.drawPart(call, call.wait, call.lent ? 'lent' : 'idle', y);
+        if (call.hold) this.drawPart(call, call.hold, call.mode === 'shared' ? 'shared' : 'exclusive', y);
+        const [from, to] = call.hold || call.wait || [call.from, call.to];
+        if (call.open) this.marks.push(() => this.drawOpenEnd(this.x(to), y));
+        else if (call.status || call.outcome === 'failed' || call.outcome === 'gave-up') {
+            this.marks.push(() => this.drawFailure(this.x(from), this.x(to), y));
+        }
+    }
+
+    drawPart(call, part, kind, y) {
+        const left = Math.max(this.x(part[0]), this.gutter - 20), right = Math.min(this.x(part[1]), this.width + 20);
+        this.bar(kind, left, right, y);
+        const room = right - Math.max(left, this.gutter) - 10;
+        if (room > 24) this.labels.push([call.lockName, kind, Math.max(left, this.gutter) + 5, y, room]);
+    }
+
+    // Bars are gathered and painted one kind after the other, in whole pixels: anything else takes many times as long.
+    bar(kind, left, right, y) {
+        const x = Math.round(left);
+        this.bars[kind].push([x, y, Math.max(Math.round(right) - x, 1)]);
+    }
+
+    paintBars() {
+        const context = this.context;
+        for (const [kind, bars] of Object.entries(this.bars)) {
+            context.fillStyle = this.edges[kind];
+            for (const [x, y, width] of bars) if (width <= 6 || kind === 'exclusive') context.fillRect(x, y, width, LANE);
+            if (kind === 'exclusive') continue;
+            context.fillStyle = this.fills[kind];
+            const wide = bars.filter(bar => bar[2] > 6);
+            for (const [x, y, width] of wide) context.fillRect(x, y, width, LANE);
+            context.strokeStyle = this.edges[kind];
+            for (const [x, y, width] of wide) context.strokeRect(x + 0.5, y + 0.5, width - 1, LANE - 1);
+        }
+        this.forgetBars();
+    }
+
+    forgetBars() {
+        this.bars = {lent: [], idle: [], shared: [], exclusive: []};
+    }
+
+    // A name on a bar, on a plate that keeps patterns and lines out of it.
+    write(text, kind, x, y, room) {
+        const context = this.context, c = this.colours;
+        const shown = this.fitted(text, room - 4);
+        if (shown !== text && shown.length < 9) return;
+        context.fillStyle = {exclusive: c.hold, shared: c['share-back'], idle: c['wait-back'], lent: c.panel}[kind];
+        context.fillRect(x - 2, y + 1.5, this.measured(shown) + 4, LANE - 3);
+        context.fillStyle = kind === 'exclusive' ? c['hold-text'] : kind === 'shared' ? c['share-text']
+            : kind === 'lent' ? c.fore : c['wait-text'];
+        context.fillText(shown, x, y + LANE / 2 + 0.5);
+    }
+
+    drawOpenEnd(x, y) {
+        const context = this.context;
+        context.strokeStyle = this.colours.bad;
+        context.lineWidth = 1.5;
+        context.beginPath();
+        context.moveTo(x, y);
+        for (let i = 1; i <= 4; i += 1) context.lineTo(x + (i % 2 ? 5 : 0), y + i * LANE / 4);
+        context.stroke();
+        context.lineWidth = 1;
+    }
+
+    drawFailure(left, right, y) {
+        this.context.fillStyle = this.colours.bad;
+        this.context.fillRect(left, y + LANE - 3, Math.max(right - left, 3), 3);
+    }
+
+    // From each waiter to the holder it met, where the dot is.
+    drawLinks() {
+        const {links} = this.model, context = this.context;
+        const at = firstFrom(links, link => link.time >= this.view[0]);
+        const end = firstFrom(links, link => link.time > this.view[1]);
+        context.globalAlpha = end - at > 200 ? 0.4 : 0.75;
+        context.fillStyle = this.colours.link;
+        for (const {call, holder, time} of links.slice(at, end)) {
+            if (!call.visible || !holder.visible) continue;
+            const x = Math.round(this.x(time)), y = this.y(call) + LANE / 2, to = this.y(holder) + LANE / 2;
+            if (Math.max(y, to) < TOP || Math.min(y, to) > this.tall) continue;
+            context.fillRect(x, Math.round(Math.min(y, to)), 1, Math.round(Math.abs(to - y)));
+            context.fillRect(x - 2, Math.round(to) - 2, 5, 5);
+        }
+        context.globalAlpha = 1;
+    }
+
+    drawLink(x, from, to, width) {
+        const context = this.context;
+        context.strokeStyle = context.fillStyle = this.colours.link;
+        context.lineWidth = width;
+        context.beginPath();
+        context.moveTo(x, from);
+        context.lineTo(x, to);
+        context.stroke();
+        context.beginPath();
+        context.arc(x, to, 2 + width / 2, 0, 7);
+        context.fill();
+        context.lineWidth = 1;
+    }
+
+    // The call, and all that were in its way, each joined to it where it began to be.
+    drawChosen(call) {
+        const others = call.wait ? [...new Set(call.by.map(pair => pair[0]).concat(call.for))] : [];
+        for (const id of others) {
+            const holder = this.model.calls[id];
+            if (!holder.visible) continue;
+            this.outline(holder, holder.hold, this.colours.link, 2);
+            const {time} = this.model.link(call, holder);
+            this.drawLink(this.x(time), this.y(call) + LANE / 2, this.y(holder) + LANE / 2, 2);
+        }
+        this.outline(call, [call.from, call.to], this.colours.pick, 2.5);
+    }
+
+    outline(call, part, colour, width) {
+        const left = Math.max(this.x(part[0]), this.gutter - 20), right = Math.min(this.x(part[1]), this.width + 20);
+        this.context.strokeStyle = colour;
+        this.context.lineWidth = width;
+        if (right > left - 1) this.context.strokeRect(left - 1, this.y(call) - 1, Math.max(right - left, 2) + 2, LANE + 2);
+        this.context.lineWidth = 1;
+    }
+
+    // How many wait, over all of the time, and which part of it is in view.
+    drawOverview() {
+        const context = this.context, c = this.colours;
+        const x = time => this.gutter + (time - this.home[0]) * (this.width - this.gutter) / (this.home[1] - this.home[0]);
+        if (!this.overview) this.overview = this.paintOverview();
+        context.drawImage(this.overview, this.gutter, 0, this.width - this.gutter, OVERVIEW);
+        const most = this.model.most;
+        context.fillStyle = c.soft;
+        context.fillText(most ? 'waiting, ' + most + ' at most' : 'nobody waits', 9, OVERVIEW / 2);
+        const left = Math.min(Math.max(x(this.view[0]), this.gutter), this.width);
+        const right = Math.min(Math.max(x(this.view[1]), this.gutter), this.width);
+        context.globalAlpha = 0.22;
+        context.fillRect(this.gutter, 0, left - this.gutter, OVERVIEW);
+        context.fillRect(right, 0, this.width - right, OVERVIEW);
+        context.globalAlpha = 1;
+        context.fillStyle = c.line;
+        context.fillRect(0, OVERVIEW, this.width, 1);
+    }
+
+    // The picture of the overview, which stays until the calls, the size or the colours change.
+    paintOverview() {
+        const {levels} = this.model, width = Math.max(1, this.width - this.gutter);
+        const canvas = document.createElement('canvas');
+        canvas.width = Math.round(width * this.ratio);
+        canvas.height = Math.round(OVERVIEW * this.ratio);
+        const context = canvas.getContext('2d');
+        context.scale(canvas.width / width, canvas.height / OVERVIEW);
+        const x = time => (time - this.home[0]) * width / (this.home[1] - this.home[0]);
+        const tall = (OVERVIEW - 8) / Math.max(this.model.most, 1);
+        levels.forEach((level, i) => {
+            if (!level.idle && !level.lent) return;
+            const left = x(level.time), length = Math.max(x(levels[i + 1].time) - left, 0.5);
+            context.fillStyle = this.colours.wait;
+            context.fillRect(left, OVERVIEW - 2 - level.idle * tall, length, level.idle * tall);
+            context.fillStyle = this.fills.lent;
+            context.fillRect(left, OVERVIEW - 2 - (level.idle + level.lent) * tall, length, level.lent * tall);
+        });
+        return canvas;
+    }
+}
+
+// The least of 1, 2, 5, 10, 15, 30, 60... seconds, or of their fractions, that is not below `least`.
+function niceStep(least) {
+    for (const step of [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400]) {
+        if (least > 0.5 && step >= least) return step;
+    }
+    if (least > 0.5) return Math.ceil(least / 86400) * 86400;
+    const power = Math.pow(10, Math.floor(Math.log10(least)));
+    return [1, 2, 5, 10].map(factor => factor * power).find(step => step >= least * 0.999);
+}
+
+// A time since the start, as exact as the step between ticks asks for.
+function clock(time, step) {
+    const digits = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
+    if (time < 120 || step < 1) return time.toFixed(digits) + ' s';
+    const minutes = Math.floor(time / 60 + 1e-9) % 60, rest = Math.round(time % 60);
+    const pad = number => String(number).padStart(2, '0');
+    if (time < 3600) return minutes + ':' + pad(rest);
+    return Math.floor(time / 3600 + 1e-9) + ':' + pad(minutes) + ':' + pad(rest);
+}

@@ -1,0 +1,123 @@
+"""--self-test: do locks work in a folder?
+
+On a network's file system they may not: a mount can be without locks, or keep
+them to the host it is on, and then everybody gets every lock.  So two
+processes try to keep one another out, and the mount's options are read, which
+tell what one host alone cannot see.
+"""
+
+import posix
+import select
+
+from sage_bootstrap import host, locks
+from sage_bootstrap.host import signal
+from sage_bootstrap.messages import USAGE, Failure, write
+
+_PATIENCE = 5       # seconds for a lock that is due
+_LOCAL = ('nolock', 'local_lock=all', 'local_lock=flock', 'nobrl', 'localflocks')
+
+
+def run(folder):
+    """Try the locks of `folder`, say that they work, return the exit status 0.
+
+    Raises Failure where they do not.
+    """
+    folder = folder or locks.location('x')[:-1] or '.'
+    if '://' in folder:
+        raise Failure(folder, 'the self-test is for folders', USAGE)
+    path = '%s/.self-test-%d.lock' % (folder.rstrip('/'), posix.getpid())
+    ours = locks.open_named(path)
+    try:
+        for mode, others in ((locks.EXCLUSIVE, ''), (locks.SHARED, locks.SHARED)):
+            ours.take(mode)
+            for asked in (locks.EXCLUSIVE, locks.SHARED):
+                got = _other_gets(path, asked)
+                if got != (asked == others):
+                    raise _broken(folder, 'one process held the lock %s, and another %s it %s' % (
+                        mode, 'got' if got else 'did not get', asked))
+            ours.drop()
+        _dies_holding(path)
+        if not ours.take(locks.EXCLUSIVE, block=False):
+            raise _broken(folder, 'a killed process kept the lock')
+        if not _gets_it_when_dropped(path, ours):
+            raise _broken(folder, 'a waiter did not get the lock that was let go')
+    finally:
+        posix.close(ours.fd)
+        posix.unlink(path)
+    kind, options = _mount(folder)
+    for option in options:
+        if option in _LOCAL:
+            raise _broken(folder, 'they keep out nobody on another host: it is mounted with ' + option)
+    write(1, 'sage-flock: %s: locks work%s\n' % (folder, ' (%s)' % kind if kind else ''))
+    return 0
+
+
+def _broken(folder, why):
+    return Failure(folder, 'locks do not work: ' + why)
+
+
+def _other_gets(path, mode):
+    """Does another process get the lock without a wait?"""
+    return _other(path, lambda lock: not lock.take(mode, block=False)) == 0
+
+
+def _dies_holding(path):
+    """Let another process be killed while it holds the lock."""
+    def hold_and_die(lock):
+        lock.take(locks.EXCLUSIVE)
+        posix.kill(posix.getpid(), signal.SIGKILL)
+    _other(path, hold_and_die)
+
+
+def _gets_it_when_dropped(path, ours):
+    """Does another process that waits for our lock get it when we drop it?"""
+    heard, tell = posix.pipe()
+
+    def wait(lock):
+        posix.write(tell, b'waiting')
+        lock.take(locks.EXCLUSIVE)
+        posix.write(tell, b'got')
+
+    pid = _start(path, wait)
+    posix.read(heard, 7)
+    ours.drop()
+    got = select.select([heard], [], [], _PATIENCE)[0]
+    posix.kill(pid, signal.SIGKILL)
+    posix.waitpid(pid, 0)
+    posix.close(heard)
+    posix.close(tell)
+    return bool(got)
+
+
+def _other(path, action):
+    """What another process that does `action` ends with."""
+    return posix.waitpid(_start(path, action), 0)[1]
+
+
+def _start(path, action):
+    """Start a process that does `action` with a lock of its own opening."""
+    pid = posix.fork()
+    if pid == 0:
+        status = 2
+        try:
+            status = action(locks.open_named(path)) or 0
+        finally:
+            posix._exit(status)
+    return pid
+
+
+def _mount(folder):
+    """The kind of file system that `folder` is on and its options, as Linux
+    tells; ('', []) elsewhere."""
+    try:
+        device = posix.stat(folder).st_dev
+        lines = host.text(host.read_file('/proc/self/mountinfo', 1 << 22)).split('\n')
+    except OSError:
+        return '', []
+    number = '%d:%d' % (posix.major(device), posix.minor(device))
+    for line in lines:
+        words = line.split()
+        if number in words[2:3] and '-' in words:
+            kind, _, options = words[words.index('-') + 1:][:3]
+            return kind, (words[5] + ',' + options).split(',')
+    return '', []

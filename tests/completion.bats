@@ -1,0 +1,69 @@
+#!/usr/bin/env bats
+# Completion of sage-flock in bash and zsh.
+
+load lib
+
+# completed WORD...: what bash offers for the last of these words of a command line, one a line, sorted.
+completed() {
+    bash --norc -c '. "$0"; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _sage_flock 2>/dev/null
+        printf "%s\n" "${COMPREPLY[@]}" | sort' "$ROOT/build/completion/sage-flock.bash" "$@"
+}
+
+@test "bash: options" {
+    [ "$(completed sage-flock --nonb)" = "$(printf -- '--nonblock\n--nonblocking')" ]
+    [ "$(completed sage-flock -s --coa)" = --coalesce ]
+    [ "$(completed sage-flock -w 5 --stat)" = --status ]
+}
+
+@test "bash: every option that sage-flock knows is offered, and no other" {
+    sage-flock --help | grep '^  -' | sed 's/^  //; s/   *.*//' | tr , '\n' | awk '{ print $1 }' \
+        | grep -v -x -e -c -e --command | sort >known       # those two go behind LOCK
+    completed sage-flock - | diff known -
+    grep -q -x -e --nonblocking known
+}
+
+@test "bash: the locks of the lock folder" {
+    mkdir -p tree/var/lock/.sage-flock/held folder
+    touch tree/var/lock/pip.lock tree/var/lock/rebase.lock tree/var/lock/data 'folder/a b.lock' here.lock
+    [ "$(SAGE_LOCAL=$PWD/tree completed sage-flock -s '')" = "$(printf 'held\npip.lock\nrebase.lock')" ]
+    [ "$(SAGE_LOCAL=$PWD/tree completed sage-flock p)" = pip.lock ]
+    [ "$(SAGE_LOCK_DIR=$PWD/folder SAGE_LOCAL=$PWD/tree completed sage-flock '')" = 'a\ b.lock' ]
+    [ "$(completed sage-flock '')" = here.lock ]
+    [ "$(completed sage-flock --status here.lock h)" = here.lock ]
+    [ "$(completed sage-flock ./h)" = ./here.lock ]
+    [ "$(completed sage-flock --wait '=' 5 h)" = here.lock ]
+    [ "$(SAGE_LOCK_DIR=etcd://host:1/x completed sage-flock '')" = '' ]
+}
+
+@test "bash: an option's argument is nobody's to guess" {
+    touch here.lock
+    [ "$(completed sage-flock -w '')" = '' ]
+    [ "$(completed sage-flock --key '')" = '' ]
+}
+
+@test "bash: behind LOCK a command and its arguments" {
+    printf '#!/bin/sh\n' >a-command-of-mine
+    chmod +x a-command-of-mine
+    touch a-file-of-mine
+    export PATH=$PWD:$PATH
+    [ "$(completed sage-flock x.lock a-command-of-m)" = a-command-of-mine ]
+    [ "$(completed sage-flock -n x.lock a-command-of-mine a-file)" = a-file-of-mine ]
+    [ "$(completed sage-flock --fd 9 a-command-of-m)" = a-command-of-mine ]
+    [ "$(completed sage-flock x.lock --com)" = --command ]
+    # Its options are its own.
+    [ "$(completed sage-flock x.lock a-command-of-mine --nonb)" = '' ]
+}
+
+@test "zsh: the syntax, and the locks that it finds" {
+    command -v zsh >/dev/null || skip 'no zsh here'
+    zsh -n "$ROOT/build/completion/_sage-flock"
+    mkdir -p .sage-flock/held
+    touch 'a b.lock' pip.lock data
+    run zsh -f -c 'service=none words=() CURRENT=0
+        _alternative() { print -l -- $names }
+        _arguments() { : }
+        . "$1"
+        _sage_flock_locks' zsh "$ROOT/build/completion/_sage-flock"
+    echo "$output"
+    [ "$(echo "$output" | sort)" = "$(printf 'a b.lock\nheld\npip.lock')" ]
+}

@@ -1,0 +1,58 @@
+#!/usr/bin/env bats
+# SAGE_FLOCK_LOG: what becomes of the log, and what a log may not do to a build.
+
+load lib
+
+log() {
+    "$PYTHON" "$ROOT/tests/report_log.py" "$@"
+}
+
+@test "16 writers of 20,000 lines: none torn, none lost" {
+    log write lines 16 20000
+    [ "$(wc -l <lines)" = 20000 ]
+    log whole lines 16 20000
+}
+
+@test "without SAGE_FLOCK_LOG nothing is written" {
+    sage-flock x.lock true
+    [ "$(ls)" = x.lock ]
+}
+
+@test "a log that cannot be written: one warning, and the command runs" {
+    mkdir folder
+    : >file
+    for path in folder no/such/folder/log file/log; do
+        run env SAGE_FLOCK_LOG=$path sage-flock x.lock sh -c 'echo ran; exit 3'
+        [ "$status" = 3 ]
+        [ "${#lines[@]}" = 2 ]
+        [[ $output == *"sage-flock: $path: cannot be logged to: "* ]]
+        [[ $output == *ran* ]]
+    done
+}
+
+@test "a log on a full disk: one warning, and the command runs" {
+    [ -w /dev/full ] || skip 'no /dev/full here'
+    run env SAGE_FLOCK_LOG=/dev/full sage-flock x.lock sh -c 'echo ran; exit 3'
+    [ "$status" = 3 ]
+    [ "${#lines[@]}" = 2 ]
+}
+
+@test "the report of what really happened: who waited for whom" {
+    export SAGE_FLOCK_LOG=$PWD/log
+    SAGE_PKG=six start A x.lock
+    expect 'A in'
+    SAGE_PKG=flask start B x.lock
+    expect_waiting exclusive x.lock B
+    open_gate A
+    expect 'A out'
+    expect_got exclusive x.lock
+    open_gate B
+    expect 'B in'
+    expect 'B out'
+    ends A 0
+    ends B 0
+    "$PYTHON" -S -E "$ROOT/build/bin/sage-flock-report" log >out
+    cat out
+    grep -q "^ .* s  x.lock  flask 'actor B' for six 'actor A'$" out
+    grep -q '^x.lock  *2 ' out
+}
