@@ -9,8 +9,9 @@ endif
 
 PREFIX ?= /usr/local
 PACKAGES := $(notdir $(wildcard $(TOP)/build/pkgs/*))
-KIT_GOALS := all optional list $(PACKAGES) $(PACKAGES:%=%-uninstall)
+KIT_GOALS := all optional list report locks $(PACKAGES) $(PACKAGES:%=%-uninstall)
 INSTALLED = $(DESTDIR)$(PREFIX)/lib/sage-flock
+SHARE = $(DESTDIR)$(PREFIX)/share
 
 .PHONY: $(KIT_GOALS) kit check bench install clean help
 
@@ -39,13 +40,16 @@ install:
 	cd $(TOP)/build && cp -RP bin make sage_bootstrap $(INSTALLED)/build
 	find $(INSTALLED) -name __pycache__ -prune -exec rm -rf {} +
 	find $(INSTALLED) -name '*.pyc' -exec rm -f {} +
-	ln -sf ../lib/sage-flock/build/bin/sage-flock $(DESTDIR)$(PREFIX)/bin/sage-flock
+	for tool in sage-flock sage-flock-report; do \
+	    ln -sf ../lib/sage-flock/build/bin/$$tool $(DESTDIR)$(PREFIX)/bin/$$tool || exit; \
+	done
 	python=$$(PYTHON='$(PYTHON)' $(TOP)/build/bin/SAGE_FLOCK) && \
 	    $${python%% *} -m compileall -q -d $(PREFIX)/lib/sage-flock/build/sage_bootstrap $(INSTALLED)/build/sage_bootstrap
-	if [ -f $(TOP)/build/man/sage-flock.1 ]; then \
-	    mkdir -p $(DESTDIR)$(PREFIX)/share/man/man1 && \
-	    cp $(TOP)/build/man/sage-flock.1 $(DESTDIR)$(PREFIX)/share/man/man1; \
-	fi
+	mkdir -p $(SHARE)/man/man1 $(SHARE)/bash-completion/completions $(SHARE)/zsh/site-functions
+	cp $(TOP)/build/man/sage-flock.1 $(SHARE)/man/man1
+	cp $(TOP)/build/completion/sage-flock.bash $(SHARE)/bash-completion/completions/sage-flock
+	cp $(TOP)/build/completion/sage-flock.bash $(SHARE)/bash-completion/completions/sage-flock-report
+	cp $(TOP)/build/completion/_sage-flock $(SHARE)/zsh/site-functions
 
 # A tree elsewhere, named by SAGE_LOCAL, may be anything, and is its owner's to remove.
 clean:
@@ -59,6 +63,8 @@ help:
 	@echo 'make NAME             one package and what it depends on'
 	@echo 'make NAME-uninstall   take it out'
 	@echo 'make list             which packages there are, and which are installed'
+	@echo 'make report           where the last build waited: who held what, and a page to look at'
+	@echo 'make locks            who holds and who waits right now'
 	@echo 'make check            the tests'
 	@echo 'make bench            what locks cost, against others'
 	@echo 'make install          sage-flock into PREFIX ($(PREFIX)); DESTDIR= is heeded'
