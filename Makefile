@@ -54,8 +54,8 @@ install:
 # A tree elsewhere, named by SAGE_LOCAL, may be anything, and is its owner's to remove.
 clean:
 	rm -rf $(TOP)/local
-	find $(TOP)/build $(TOP)/tests -name __pycache__ -prune -exec rm -rf {} +
-	find $(TOP)/build $(TOP)/tests -name '*.pyc' -exec rm -f {} +
+	find $(wildcard $(TOP)/build $(TOP)/tests) -name __pycache__ -prune -exec rm -rf {} +
+	find $(wildcard $(TOP)/build $(TOP)/tests) -name '*.pyc' -exec rm -f {} +
 
 help:
 	@echo 'make                  build and install the default packages into local, on every core unless -j is given'

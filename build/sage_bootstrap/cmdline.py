@@ -232,7 +232,11 @@ def _run_command(request, hold, sweep, options):
 
 
 def _let_go(hold, request):
-    hold.release()
+    try:
+        hold.release()
+    except Failure as failure:
+        request.note('failed', why=str(failure))
+        raise
     request.note('released')
     hold.end_loan()
 

@@ -95,10 +95,11 @@ def parse(data):
 
 
 def key_for(argv):
-    """The key of a sweep that was given none: its words and its folder."""
+    """The key of a sweep that was given none: its words, its folder and its
+    host, for a lock that hosts share may be about what they do not."""
     import hashlib
-    folder = posix.getcwd()
-    return hashlib.sha256(b'\0'.join([host.raw(word) for word in [folder] + argv])).hexdigest()
+    where = [posix.uname()[1], posix.getcwd()]
+    return hashlib.sha256(b'\0'.join([host.raw(word) for word in where + argv])).hexdigest()
 
 
 def named_key(name):

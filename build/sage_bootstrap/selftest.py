@@ -25,7 +25,8 @@ def run(folder):
     folder = folder or locks.location('x')[:-1] or '.'
     if '://' in folder:
         raise Failure(folder, 'the self-test is for folders', USAGE)
-    path = '%s/.self-test-%d.lock' % (folder.rstrip('/'), posix.getpid())
+    folder = folder.rstrip('/') or '/'
+    path = '%s/.self-test-%d.lock' % (folder, posix.getpid())
     ours = locks.open_named(path)
     try:
         for mode, others in ((locks.EXCLUSIVE, ''), (locks.SHARED, locks.SHARED)):
@@ -64,7 +65,7 @@ def _other_gets(path, mode):
 def _dies_holding(path):
     """Let another process be killed while it holds the lock."""
     def hold_and_die(lock):
-        lock.take(locks.EXCLUSIVE)
+        lock.take(locks.EXCLUSIVE, block=False)
         posix.kill(posix.getpid(), signal.SIGKILL)
     _other(path, hold_and_die)
 

@@ -1,0 +1,232 @@
+"""What locks cost: sage-flock beside flock(1), and beside nothing at all.
+
+Times depend on the machine and on what else it does; the ratios, taken side by
+side, less so.  A bound is what no lock and no make can beat: the work divided
+by the slots, or the locked work one after the other, whichever is longer.
+"""
+
+import fcntl
+import glob
+import json
+import os
+import subprocess
+import sys
+import time
+
+import builds
+from builds import OURS, ROOT, STRANGER, UNLOCKED, now
+from family import Children, Wrong, adopt_orphans
+
+SAGE_FLOCK = ROOT + '/build/bin/sage-flock'
+FLOCK = 'flock'
+
+
+def main(words):
+    quick = words == ['quick']
+    if words and not quick:
+        sys.stderr.write("tests/bench: takes no words but 'quick'\n")
+        return 2
+    if not adopt_orphans():
+        sys.stderr.write('tests/bench: needs Linux\n')
+        return 1
+    if not on_path(FLOCK):
+        sys.stderr.write('tests/bench: no flock(1) to compare with\n')
+        return 1
+    print('Load average at the start: %s' % ', '.join(['%.1f' % load for load in os.getloadavg()]))
+    uncontended(15 if quick else 60)
+    hand_over(10 if quick else 30)
+    sweeps(10, 0.5, 0.25) if quick else sweeps(40, 2.0, 1.0)
+    build_table(0.1 if quick else 0.5)
+    chain_table(0.1 if quick else 0.25)
+    return 0
+
+
+# ---- What there is
+
+def on_path(name):
+    for folder in os.environ['PATH'].split(':'):
+        if os.access(folder + '/' + name, os.X_OK):
+            return folder + '/' + name
+    return None
+
+
+def pythons():
+    """[(version, path)] of the interpreters on PATH and under pyenv, oldest first."""
+    found = {}
+    folders = os.environ['PATH'].split(':')
+    folders += glob.glob((os.environ.get('PYENV_ROOT') or os.path.expanduser('~/.pyenv')) + '/versions/*/bin')
+    for folder in folders:
+        for path in glob.glob(folder + '/python') + glob.glob(folder + '/python[23]') + glob.glob(
+                folder + '/python[23].[0-9]') + glob.glob(folder + '/python[23].[0-9][0-9]'):
+            said = output_of([path, '-S', '-E', '-c', 'import sys, fcntl; print("%d %d %d %s" % ('
+                              'sys.version_info[:3] + (sys.executable,)))']).split(None, 3)
+            if len(said) == 4:
+                found.setdefault(tuple([int(word) for word in said[:3]]), said[3].strip())
+    return [('.'.join([str(number) for number in version]), found[version]) for version in sorted(found)]
+
+
+def makes():
+    """[(version, path)] of the makes that there are, oldest first."""
+    candidates = [os.environ.get('MAKE')] if os.environ.get('MAKE') else [
+        on_path('make'), on_path('gmake'), ROOT + '/local/test-tools/bin/make']
+    found = {}
+    for path in candidates:
+        said = output_of([path, '--version']) if path else ''
+        if said.startswith('GNU Make '):
+            found.setdefault(said.split()[2], path)
+    return sorted(found.items())
+
+
+def output_of(argv):
+    try:
+        process = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    except EnvironmentError:
+        return ''
+    return process.communicate()[0].decode('ascii', 'replace')
+
+
+# ---- One lock, nobody else
+
+def uncontended(runs):
+    title('Taking a lock that nobody else wants', 'milliseconds, medians of %d; `floor` is `python -S -E -c pass` + `true`' % runs)
+    flock, true = usual_times([[FLOCK, 'x.lock', 'true'], ['true']], runs)
+    row('', 'sage-flock', 'floor', 'ratio', 'above floor')
+    row('flock(1)', ms(flock), '', '', '')
+    for version, python in pythons():
+        ours, bare = usual_times([[python, '-S', '-E', SAGE_FLOCK, 'x.lock', 'true'],
+                                 [python, '-S', '-E', '-c', 'pass']], runs)
+        floor = bare + true
+        row(version, ms(ours), ms(floor), '%.2f' % (ours / floor), ms(ours - floor))
+
+
+def usual_times(commands, runs):
+    """Seconds that each command takes; by hyperfine, if there is one."""
+    if on_path('hyperfine'):
+        argv = ['hyperfine', '-N', '--style=none', '--warmup=3', '--runs=%d' % runs, '--export-json=times.json']
+        output_of(argv + [' '.join(command) for command in commands])
+        with open('times.json') as file:
+            return [result['median'] for result in json.load(file)['results']]
+    times = [[] for _ in commands]
+    for _ in range(runs):               # turn and turn about
+        for taken, command in zip(times, commands):
+            began = now()
+            subprocess.call(command)
+            taken.append(now() - began)
+    return [sorted(taken)[runs // 2] for taken in times]
+
+
+# ---- One lock, many who want it
+
+def hand_over(waiters):
+    title('From one holder to the next', 'milliseconds for each of %d waiters, the command (`true`) included' % waiters)
+    for name, argv in (('flock(1)', [FLOCK, 'x.lock', 'true']),
+                       ('sage-flock', ours_argv('x.lock', 'true'))):
+        row(name, ms(_hand_over(argv, waiters)))
+
+
+def ours_argv(*words):
+    return [os.environ['PYTHON'], '-S', '-E', SAGE_FLOCK] + list(words)
+
+
+def _hand_over(argv, waiters):
+    lock = os.open('x.lock', os.O_RDWR | os.O_CREAT, 0x1b6)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    quiet = os.open(os.devnull, os.O_WRONLY)
+    children = Children()
+    for _ in range(waiters):
+        children.spawn(argv, descriptors={1: quiet, 2: quiet})
+    time.sleep(0.5 + 0.05 * waiters)        # until all wait
+    began = now()
+    os.close(lock)
+    children.all_end()
+    os.close(quiet)
+    return (now() - began) / waiters
+
+
+# ---- Sweeps
+
+def sweeps(requesters, within, seconds):
+    title('%d requesters within %g s of a sweep of %g s' % (requesters, within, seconds), '')
+    row('', 'sweeps', 'seconds', 'ratio')
+    first = None
+    for name, argv in (('flock(1)', [FLOCK, 'sweep.lock']),
+                       ('--coalesce', ours_argv('-q', '--coalesce', '--key', 'sweep', 'sweep.lock'))):
+        runs, took = _sweeps(argv, requesters, within, seconds)
+        first = first or took
+        row(name, '%d' % runs, '%.2f' % took, '%.2f' % (took / first))
+
+
+def _sweeps(argv, requesters, within, seconds):
+    open('swept', 'w').close()
+    children = Children()
+    began = now()
+    for at in range(requesters):
+        time.sleep(max(0, began + within * at / requesters - now()))
+        children.spawn(argv + ['sh', '-c', 'echo >>swept; exec sleep %g' % seconds])
+    _patient(children)
+    return os.path.getsize('swept'), now() - began
+
+
+def _patient(children):
+    """All end, however long it takes."""
+    while True:
+        try:
+            children.all_end()
+            return
+        except Wrong:           # nothing has ended for a while
+            pass
+
+
+# ---- Builds
+
+def build_table(seconds):
+    title('A build of locked and free jobs of %g s each' % seconds,
+          'seconds; most: jobs ever at work at once, and slot-seconds beyond -j, both through sage-flock')
+    row('', 'bound', 'flock(1)', 'no lending', 'sage-flock', 'of bound', 'most', 'excess')
+    for version, make in makes():
+        for slots, locked, free in ((2, 8, 24), (4, 16, 48), (8, 8, 24)):
+            bound = max(locked * seconds, (locked + free) * seconds / slots)
+            flock = builds.package_build(make, slots, locked, free, seconds, STRANGER)
+            keep = builds.package_build(make, slots, locked, free, seconds, OURS, {'SAGE_FLOCK_KEEP_SLOT': '1'})
+            _build_row('make %s -j%d, %d + %d' % (version, slots, locked, free), bound, flock, keep,
+                       builds.package_build(make, slots, locked, free, seconds, OURS))
+            if not version.startswith(('3.', '4.0', '4.1', '4.2', '4.3')):
+                _build_row('  without `+`', bound, None, None,
+                           builds.package_build(make, slots, locked, free, seconds, OURS, plus=''))
+
+
+def _build_row(name, bound, flock, keep, ours):
+    row(name, '%.2f' % bound, flock and '%.2f' % flock.seconds, keep and '%.2f' % keep.seconds, '%.2f' % ours.seconds,
+        '%.3f' % (ours.seconds / bound), '%d' % ours.most, '%.2f' % ours.excess)
+
+
+def chain_table(seconds):
+    title('8 locked jobs at -j4, a chain of 6 free ones behind each', 'seconds; jobs of %g s' % seconds)
+    row('', 'bound', 'no locks', 'flock(1)', 'no lending', 'sage-flock')
+    for version, make in makes():
+        times = [builds.chains(make, prefix, seconds, environment=environment).seconds for prefix, environment in (
+            (UNLOCKED, {}), (STRANGER, {}), (OURS, {'SAGE_FLOCK_KEEP_SLOT': '1'}), (OURS, {}))]
+        row('make ' + version, '%.2f' % (14 * seconds), *['%.2f' % one for one in times])
+
+
+# ---- Tables
+
+def title(words, what):
+    print('\n%s%s' % (words, what and '\n  ' + what))
+
+
+def row(name, *columns):
+    print('  %-26s' % name + ''.join(['%12s' % (column or '') for column in columns]))
+    sys.stdout.flush()
+
+
+def ms(seconds):
+    return '%.1f' % (seconds * 1000)
+
+
+if __name__ == '__main__':
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except Wrong as wrong:
+        sys.stderr.write('tests/bench: %s\n' % wrong)
+        sys.exit(1)

@@ -1,0 +1,330 @@
+#!/usr/bin/env bats
+# Sweeps: who is served by whose, and who is not.
+
+load lib
+
+# sweep NAME [KEY]: the actor NAME asks for a sweep.
+sweep() {
+    start "$1" --coalesce --key "${2:-sweep}" x.lock
+}
+
+# begins NAME: it is the actor's turn, and it sweeps.
+begins() {
+    expect_got exclusive x.lock
+    expect "$1 in"
+}
+
+# goes_through NAME: it does, and all goes well.
+goes_through() {
+    begins "$1"
+    open_gate "$1"
+    expect "$1 out"
+    ends "$1" 0
+}
+
+# one_begins NAME OTHER: it is the turn of one of them, which sweeps: $first. The other one is $second. Two that wait
+# have said so in an order, but need not have come to the lock in the same.
+one_begins() {
+    expect_got exclusive x.lock
+    first=$(expect "[$1$2] in") || { echo "$first"; return 1; }
+    echo "$first"
+    first=${first% in}
+    first=${first##* }
+    second=$1
+    [ "$first" != "$1" ] || second=$2
+}
+
+# served NAME: it is the actor's turn, and it need not sweep.
+served() {
+    expect_got exclusive x.lock
+    expect "sage-flock: x.lock: a '*actor $1' that began after this call has succeeded: nothing to do"
+    ends "$1" 0
+}
+
+@test "one sweep serves all who asked before it began" {
+    sweep A
+    expect 'A in'
+    sweep B
+    expect_waiting exclusive x.lock B
+    sweep C
+    expect_waiting exclusive x.lock C
+    open_gate A
+    expect 'A out'
+    one_begins B C
+    open_gate "$first"
+    expect "$first out"
+    served "$second"
+    ends "$first" 0
+    expect_nothing_more
+}
+
+@test "who asks during a sweep is not served by it" {
+    sweep A
+    expect 'A in'
+    sweep B
+    expect_waiting exclusive x.lock B
+    open_gate A
+    expect 'A out'
+    begins B
+    sweep C
+    expect_waiting exclusive x.lock C
+    open_gate B
+    expect 'B out'
+    goes_through C
+    expect_nothing_more
+}
+
+@test "a sweep that fails or dies serves nobody, and its status is its own" {
+    for end in 'exit 3' 'kill -KILL $$'; do
+        make_gate A
+        launch A sage-flock --coalesce --key sweep x.lock sh -c "actor A; $end"
+        expect 'A in'
+        sweep B
+        expect_waiting exclusive x.lock B
+        sweep C
+        expect_waiting exclusive x.lock C
+        open_gate A
+        expect 'A out'
+        one_begins B C
+        open_gate "$first"
+        expect "$first out"
+        served "$second"
+        if [ "$end" = 'exit 3' ]; then ends A 3; else ends A 137; fi
+        rm "$STAGE"/*.gate
+    done
+}
+
+@test "sage-flock is killed: its sweep runs on alone, and serves nobody" {
+    make_gate A
+    launch A "${SAGE_FLOCK_ITSELF[@]}" --coalesce --key sweep x.lock actor A
+    expect 'A in'
+    sweep B
+    expect_waiting exclusive x.lock B
+    kill -KILL "$(pid A)"
+    ends A 137
+    taken x.lock
+    expect_nothing_more
+    open_gate A
+    expect 'A out'
+    goes_through B
+}
+
+@test "different keys exclude one another, and never serve" {
+    sweep A dll
+    expect 'A in'
+    sweep B index
+    expect_waiting exclusive x.lock B
+    open_gate A
+    expect 'A out'
+    begins B
+    sweep C dll
+    expect_waiting exclusive x.lock C
+    sweep D index
+    expect_waiting exclusive x.lock D
+    open_gate B
+    expect 'B out'
+    one_begins C D
+    open_gate "$first"
+    expect "$first out"
+    goes_through "$second"
+}
+
+@test "keys that a file system might take for the same are different" {
+    for key in rebase Rebase re/base 're base' '' . .. 'k-rebase' "$(printf %0300d 0)" é; do
+        sage-flock --coalesce --key "$key" x.lock true
+    done
+    [ "$(printf '%s\n' .sage-flock/x.lock/c* | tr '[:upper:]' '[:lower:]' | sort -u | wc -l)" = 10 ]
+}
+
+# in_folder FOLDER WORD: asks from there for `say WORD`.
+in_folder() {
+    lock=$PWD/x.lock
+    cd "$1" || return
+    # shellcheck disable=SC2086 # several words
+    exec sage-flock --coalesce $key "$lock" "$say" "$2"
+}
+
+@test "without --key the same command in the same folder is the same sweep; with it the folder is no matter" {
+    mkdir here there
+    cat >say <<'END'
+#!/bin/sh
+echo "$*"
+END
+    chmod +x say
+    say=$PWD/say
+    for key in '' '--key sweep'; do
+        start H x.lock
+        expect 'H in'
+        for one in 'here 1' 'here 1' 'there 1' 'here 2'; do
+            # shellcheck disable=SC2086 # several words
+            launch one in_folder $one
+            expect 'sage-flock: waiting for *'
+        done
+        open_gate H
+        expect 'H out'
+        # Each says that it got the lock, and what it does.
+        for _ in 1 2 3 4 5 6 7 8; do expect '*'; done >heard
+        if [ -z "$key" ]; then
+            [ "$(grep -c ' nothing to do' heard)" = 1 ]
+            [ "$(grep -c '^  1$' heard)" = 2 ]
+            [ "$(grep -c '^  2$' heard)" = 1 ]
+        else
+            [ "$(grep -c ' nothing to do' heard)" = 3 ]
+        fi
+        ends H 0
+        rm "$STAGE/H.gate"
+    done
+}
+
+@test "a garbled file means a run more, and no harm" {
+    for numbers in 'no numbers' '1' '1 2 3' '5 9' '-1 -1' '9999999999999999999999999999999999999999999999999999999999999999' \
+            "$(printf '\302\262 \302\263')" "$(printf '\001\377\376 7')" "$(printf %070000d 1)"; do
+        sage-flock --coalesce --key sweep x.lock true
+        printf %s "$numbers" >.sage-flock/x.lock/c.k-sweep
+        run sage-flock --coalesce --key sweep x.lock echo ran
+        [ "$output" = ran ]
+        [ "$status" = 0 ]
+        sweep A
+        expect 'A in'
+        sweep B
+        expect_waiting exclusive x.lock B
+        sweep C
+        expect_waiting exclusive x.lock C
+        open_gate A
+        expect 'A out'
+        one_begins B C
+        open_gate "$first"
+        expect "$first out"
+        served "$second"
+        rm "$STAGE"/*.gate
+    done
+}
+
+@test "no file where the file should be: the sweep just runs" {
+    sage-flock --coalesce --key sweep x.lock true
+    file=.sage-flock/x.lock/c.k-sweep
+    for other in 'mkdir' 'mkfifo' 'ln -s /dev/zero' 'ln -s ../../precious'; do
+        rm -r "$file"
+        $other "$file"
+        echo '5 5' >precious
+        run sage-flock --coalesce --key sweep x.lock echo ran
+        echo "$other: $output"
+        [ "$output" = ran ]
+        [ "$status" = 0 ]
+        [ "$(cat precious)" = '5 5' ]
+    done
+}
+
+@test "the file gets lost, is garbled, or both, while a sweep runs: whoever asked meanwhile runs its own" {
+    for harm in 'rm -f' 'cp garbled' 'cp empty' 'rm -f:cp garbled' 'cp garbled:rm -f' 'cp garbled:cp empty'; do
+        echo garbled >garbled
+        : >empty
+        for key in 1 2 3; do sage-flock --coalesce --key sweep x.lock true; done
+        sweep A
+        expect 'A in'
+        ${harm%:*} .sage-flock/x.lock/c.k-sweep
+        sweep B
+        expect_waiting exclusive x.lock B
+        ${harm#*:} .sage-flock/x.lock/c.k-sweep
+        open_gate A
+        expect 'A out'
+        goes_through B
+        rm "$STAGE"/*.gate
+    done
+}
+
+@test "all that is known of the lock gets lost while a sweep runs" {
+    sweep A
+    expect 'A in'
+    sweep B
+    expect_waiting exclusive x.lock B
+    rm -r .sage-flock
+    open_gate A
+    expect 'A out'
+    begins B
+    rm -rf .sage-flock
+    open_gate B
+    expect 'B out'
+    ends A 0
+    ends B 0
+    expect_nothing_more
+}
+
+@test "a folder that we may not write to: the sweep just runs" {
+    : >x.lock
+    sage-flock --coalesce --key sweep x.lock true
+    chmod a-w .sage-flock/x.lock
+    as_mere_mortal sage-flock --coalesce --key other x.lock sh -c 'echo ran; exit 5' >"$STAGE/said" 2>&1 || status=$?
+    chmod u+w .sage-flock/x.lock
+    [ "$status" = 5 ]
+    [ "$(cat "$STAGE/said")" = ran ]
+}
+
+@test "where nothing can be kept beside the lock, each runs its own" {
+    echo content >x.lock
+    sweep A
+    expect 'A in'
+    sweep B
+    expect_waiting exclusive x.lock B
+    sweep C
+    expect_waiting exclusive x.lock C
+    open_gate A
+    expect 'A out'
+    expect_got exclusive x.lock
+    expect '[BC] in'
+    open_gate B
+    open_gate C
+    expect '[BC] out'
+    expect_got exclusive x.lock
+    expect '[BC] in'
+    expect '[BC] out'
+}
+
+@test "under the same lock already: it just runs" {
+    run sage-flock x.lock sage-flock --coalesce --key sweep x.lock sh -c 'echo ran; exit 5'
+    [ "$output" = ran ]
+    [ "$status" = 5 ]
+    run sage-flock --coalesce x.lock sage-flock --coalesce x.lock echo ran
+    [ "$output" = ran ]
+    [ "$status" = 0 ]
+}
+
+@test "-q: nothing is said of being served" {
+    sweep A
+    expect 'A in'
+    sweep B
+    expect_waiting exclusive x.lock B
+    make_gate C
+    SAGE_FLOCK_LOG=log launch C sage-flock -q --coalesce --key sweep x.lock actor C
+    # It will not say that it waits, but it is written down.
+    until grep -s -q waiting log; do sleep 0.01; done
+    open_gate A
+    expect 'A out'
+    # If C comes first, it does so without a word.
+    open_gate B
+    open_gate C
+    for _ in 1 2 3; do expect '*'; done >heard
+    ends B 0
+    ends C 0
+    ! grep "actor C'" heard
+}
+
+@test "a sweep is exclusive, and supervised" {
+    for option in -s -u -F; do
+        run sage-flock --coalesce "$option" x.lock echo ran
+        [ "$status" = 2 ]
+        [ "${#lines[@]}" = 1 ]
+    done
+}
+
+@test "ten who ask during a sweep need one more" {
+    sweep A
+    expect 'A in'
+    for at in {1..10}; do
+        launch "R$at" sage-flock --coalesce --key sweep x.lock sh -c 'echo swept >>swept'
+        expect 'sage-flock: waiting for *'
+    done
+    open_gate A
+    for at in {1..10}; do ends "R$at" 0; done
+    [ "$(grep -c . swept)" = 1 ]
+}

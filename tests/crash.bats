@@ -1,0 +1,26 @@
+#!/usr/bin/env bats
+# Kills, signals and garbage at random: the short forms of what crash.py and fuzz.py do for as long as one likes.
+
+load lib
+
+driver() {
+    local name=$1
+    shift
+    "$PYTHON" "$ROOT/tests/$name.py" "$@"
+}
+
+@test "8 processes, killed at random: no two inside together, and nobody stuck" {
+    driver crash rounds --seconds=3
+}
+
+@test "the same with shared locks among them" {
+    driver crash rounds --seconds=3 --shared=0.6
+}
+
+@test "signals to the wrapper at random moments: never free while the command runs" {
+    driver crash moments --times=4
+}
+
+@test "random command lines: no traceback, no hang, a documented status" {
+    driver fuzz --count=300
+}

@@ -1,0 +1,269 @@
+"""Nothing makes the lock last too long or too short: crash tests.
+
+    crash.py rounds [--seconds=4] [--shared=0] [--seed=N]
+
+        8 processes take and drop one lock, while a killer SIGKILLs wrappers and commands at random.  No two may ever be
+        inside together, and nobody may be stuck at the end.  --shared is the part of them that share.
+
+    crash.py moments [--times=20] [--limit=0] [--seed=N]
+
+        KILL, TERM, HUP and INT to the wrapper, each at so many random moments of its life, with a command that minds
+        the signal and one that does not.  The lock may never be free while the command runs.  How long after the
+        command's death it is free is printed, and with --limit (seconds) asserted.
+
+The interpreter under test is PYTHON.
+"""
+
+import fcntl
+import os
+import random
+import shutil
+import signal
+import sys
+import tempfile
+import time
+
+import runs
+
+PROCESSES = 8
+STAY = 0.01             # seconds that a command is inside, on average
+LONG_STAY = 0.1         # seconds
+KILLS = 0.6             # per command that comes in
+
+
+class Scene(object):
+    """A folder with a lock and a witness file, and those who run there."""
+
+    def __init__(self):
+        self.folder = tempfile.mkdtemp()
+        for name in ('x.lock', 'witness', 'log'):
+            open(os.path.join(self.folder, name), 'w').close()
+        self.log = open(os.path.join(self.folder, 'log'))
+        self.environment = runs.clean_environment()
+        self.lock = os.open(os.path.join(self.folder, 'x.lock'), os.O_RDONLY)
+        self.witness = os.open(os.path.join(self.folder, 'witness'), os.O_RDWR)
+
+    def start(self, mode, seconds, *keep):
+        """A wrapper with a witness as its command."""
+        python = runs.sage_flock()[0]
+        return runs.Run(runs.sage_flock() + ['-q', '--' + mode, 'x.lock', python, '-S', '-E',
+                                             os.path.join(runs.TESTS, 'witness.py'), self.folder, mode,
+                                             '%.4f' % seconds] + list(keep), self.folder, self.environment)
+
+    def news(self):
+        """What witnesses said since the last call: (what, pid, parent's pid)."""
+        return [(line.split()[0], int(line.split()[1]), int(line.split()[2])) for line in self.log.readlines()]
+
+    def lock_is_free(self):
+        """Take and drop the lock, if nobody has it."""
+        if not can(fcntl.flock, self.lock):
+            return False
+        fcntl.flock(self.lock, fcntl.LOCK_UN)
+        return True
+
+    def nobody_is_inside(self):
+        """Is there no witness alive that has come in?"""
+        if not can(fcntl.lockf, self.witness):
+            return False
+        fcntl.lockf(self.witness, fcntl.LOCK_UN)
+        return True
+
+    def strike(self):
+        shutil.rmtree(self.folder, True)
+
+
+def can(lock, fd):
+    try:
+        lock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return True
+    except EnvironmentError:
+        return False
+
+
+def kill(pid, number):
+    try:
+        os.kill(pid, number)
+        return True
+    except OSError:
+        return False
+
+
+def rounds(seconds='4', shared='0', seed=None):
+    """The crash test; the exit status."""
+    chance = random.Random(seed)
+    scene = Scene()
+    try:
+        return Crash(scene, chance, float(shared)).go(float(seconds))
+    finally:
+        scene.strike()
+
+
+class Crash(object):
+
+    def __init__(self, scene, chance, shared):
+        self.scene = scene
+        self.chance = chance
+        self.shared = shared
+        self.wrappers = []      # that run
+        self.inside = {}        # pid of a command -> pid of its wrapper
+        self.rounds = self.together = self.most = 0
+        self.due = []           # when to kill
+        self.killed = set()     # pids
+        self.kills = {'waiting wrapper': 0, 'holding wrapper': 0, 'command': 0}
+        self.faults = []
+
+    def go(self, seconds):
+        """Run so long, then let everybody finish; tell."""
+        end = runs.now() + seconds
+        while runs.now() < end:
+            while len(self.wrappers) < PROCESSES:
+                mode = 'shared' if self.chance.random() < self.shared else 'exclusive'
+                # A few stay long, so that whoever comes in too early finds them inside.
+                stay = LONG_STAY if self.chance.random() < 0.2 else self.chance.expovariate(1 / STAY)
+                self.wrappers.append(self.scene.start(mode, stay))
+            self.look()
+            if self.due and runs.now() > self.due[0]:
+                self.due.pop(0)
+                self.kill_one()
+            time.sleep(runs.TICK)
+        self.finish()
+        print('%d rounds, %d kills (%s), %d inside at once at most' % (
+            self.rounds, sum(self.kills.values()),
+            ', '.join(['%s %d' % one for one in sorted(self.kills.items())]), self.most))
+        for fault in self.faults:
+            print('FAULT: ' + fault)
+        return min(1, len(self.faults))
+
+    def look(self):
+        """Take note of what was said, and of who has ended, and how."""
+        over = [run for run in self.wrappers if run.is_over()]
+        for what, pid, parent in self.scene.news():
+            if what == 'together':
+                self.faults.append('%d came in while another was inside' % pid)
+            elif what == 'in':
+                self.inside[pid] = parent
+                if self.chance.random() < KILLS:
+                    self.due.append(runs.now() + self.chance.uniform(0, STAY))
+                self.most = max(self.most, len([one for one in self.inside if one not in self.killed]))
+            else:
+                self.rounds += 1
+                self.inside.pop(pid, None)
+        for run in over:
+            self.wrappers.remove(run)
+            commands = [pid for pid, parent in self.inside.items() if parent == run.pid]
+            wanted = 0
+            if run.pid in self.killed or [pid for pid in commands if pid in self.killed]:
+                wanted = -signal.SIGKILL
+            # A kill may come too late to be noticed.
+            if run.status not in (wanted, 0) or run.said(2):
+                self.faults.append('%d ended with %d, not %d: %r' % (run.pid, run.status, wanted, run.said(2)))
+            if run.pid not in self.killed:
+                for pid in commands:
+                    del self.inside[pid]
+            run.forget()
+
+    def kill_one(self):
+        """Kill a wrapper or a command, whoever it hits."""
+        holding = self.inside.values()
+        kinds = {'command': list(self.inside), 'holding wrapper': list(holding),
+                 'waiting wrapper': [run.pid for run in self.wrappers if run.pid not in holding]}
+        victims = [(kind, pid) for kind in self.chance.sample(sorted(kinds), 3) for pid in kinds[kind]
+                   if pid not in self.killed and pid > 1]
+        if not victims:
+            return
+        kind, pid = victims[0]
+        if kill(pid, signal.SIGKILL):
+            self.killed.add(pid)
+            self.kills[kind] += 1
+
+    def finish(self):
+        """Nobody is stuck, and nothing is left of anybody."""
+        end = runs.now() + runs.PATIENCE
+        while (self.wrappers or not self.scene.lock_is_free()) and runs.now() < end:
+            self.look()
+            time.sleep(runs.TICK)
+        self.look()
+        for run in self.wrappers:
+            self.faults.append('%d is stuck' % run.pid)
+            run.end()
+        if not self.scene.lock_is_free():
+            self.faults.append('the lock is not free in the end')
+        if not self.rounds:
+            self.faults.append('nobody ever came in')
+        last = self.scene.start('exclusive', 0)
+        while not last.is_over() and not last.hangs():
+            time.sleep(runs.TICK)
+        if last.status != 0:
+            self.faults.append('the lock cannot be taken in the end: %s' % last.status)
+
+
+def moments(times='20', limit='0', seed=None):
+    """The test of random moments; the exit status."""
+    chance = random.Random(seed)
+    faults = []
+    for name in ('KILL', 'TERM', 'HUP', 'INT'):
+        number = getattr(signal, 'SIG' + name)
+        waits = []
+        before = 0
+        for count in range(int(times)):
+            scene = Scene()
+            try:
+                wait = one_moment(scene, chance, number, count % 2 and 'stubborn' or 'meek', faults)
+            finally:
+                scene.strike()
+            if wait is None:
+                before += 1
+            else:
+                waits.append(wait)
+        slowest = waits and max(waits) or 0
+        print('%s: %d moments, %d before the command came in; free at most %.4f s after its death' % (
+            name, int(times), before, slowest))
+        if 0 < float(limit) < slowest:
+            faults.append('%s: free only after %.4f s' % (name, slowest))
+    for fault in faults:
+        print('FAULT: ' + fault)
+    return min(1, len(faults))
+
+
+def one_moment(scene, chance, number, keep, faults):
+    """One wrapper, signalled once: seconds from its command's death until the lock was free, None if no command came in."""
+    stay = 0.1
+    run = scene.start('exclusive', stay, keep)
+    # Let it have the lock first; from then on whoever finds the lock free and a witness alive has caught it.
+    while scene.lock_is_free() and not run.is_over():
+        time.sleep(0.0005)
+    # Either soon, while the command is being started, or at any time of its stay.
+    due = runs.now() + (chance.uniform(0, 0.03) if chance.random() < 0.3 else 3600)
+    sent = came = False
+    died = None
+    while True:
+        if not sent and runs.now() >= due:
+            kill(run.pid, number)
+            sent = True
+        if not came and [1 for what, _, _ in scene.news() if what == 'in']:
+            came = True
+            due = min(due, runs.now() + chance.uniform(0, 1.1) * stay)
+        if came and died is None and scene.nobody_is_inside():
+            died = runs.now()
+        if can(fcntl.flock, scene.lock):
+            break
+        if run.hangs():
+            faults.append('the lock is never free after signal %d' % number)
+            break
+    free = runs.now()
+    came = came or bool([1 for what, _, _ in scene.news() if what == 'in'])
+    if not scene.nobody_is_inside():
+        faults.append('the lock is free after signal %d, and the command runs' % number)
+    fcntl.flock(scene.lock, fcntl.LOCK_UN)
+    while not run.is_over() and not run.hangs():
+        time.sleep(runs.TICK)
+    if number == signal.SIGINT and came and run.status != 0:
+        faults.append('INT to the wrapper alone ended it with %d' % run.status)
+    run.end()
+    run.forget()
+    return None if not came else max(0, free - (died or free))
+
+
+if __name__ == '__main__':
+    options = dict([word.lstrip('-').split('=') for word in sys.argv[2:]])
+    sys.exit({'rounds': rounds, 'moments': moments}[sys.argv[1]](**options))

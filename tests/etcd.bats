@@ -1,0 +1,511 @@
+#!/usr/bin/env bats
+# Locks kept by etcd: the same questions as for those in files, and what happens when servers fail. Needs etcd.
+
+load lib
+
+setup_file() {
+    if ! command -v etcd >/dev/null; then
+        export NO_ETCD='there is no etcd here (Debian and Ubuntu have it as etcd-server)'
+        return
+    fi
+    export NO_ETCD=
+    mkdir "$BATS_FILE_TMPDIR/etcd"
+    new_etcd "$BATS_FILE_TMPDIR/etcd"
+}
+
+teardown_file() {
+    [ -n "$NO_ETCD" ] || end_etcd "$BATS_FILE_TMPDIR/etcd"
+}
+
+# new_etcd FOLDER [OPTION...]: a cluster of its own, until end_etcd FOLDER.
+new_etcd() {
+    mkfifo "$1/says"
+    "$PYTHON" "$ROOT/tests/etcd_servers.py" "$@" </dev/null >"$1/says" 2>&1 3>&- 9>&- &
+    echo $! >"$1/pid"
+    local line
+    read -r -t 60 line <"$1/says" && [ "$line" = ready ]
+}
+
+end_etcd() {
+    kill "$(cat "$1/pid")"
+    wait "$(cat "$1/pid")" 2>/dev/null || :
+}
+
+# on_etcd: bare names are locks there, in a folder of this test's own. on_etcd FOLDER: on another cluster.
+on_etcd() {
+    [ -z "$NO_ETCD" ] || skip "$NO_ETCD"
+    export SAGE_LOCK_DIR
+    SAGE_LOCK_DIR=etcd://$(cat "${1:-$BATS_FILE_TMPDIR/etcd}/address")/test/$BATS_TEST_NUMBER
+}
+
+# fake MODE [PORT]: SAGE_LOCK_DIR is at a server of etcd_fake.py.
+fake() {
+    launch "fake_$1" "$PYTHON" "$ROOT/tests/etcd_fake.py" "$STAGE/fake" "$@"
+    expect ready
+    export SAGE_LOCK_DIR
+    SAGE_LOCK_DIR=etcd://$(cat "$STAGE/fake")/test
+}
+
+# says STATUS GLOB COMMAND...: it ends so, and this is its one line.
+says() {
+    local status=0 said
+    said=$("${@:3}" 2>&1) || status=$?
+    echo "  $said"
+    if [ "$status" != "$1" ]; then echo "^ ended with $status, not $1"; return 1; fi
+    # shellcheck disable=SC2053 # a pattern is what it is
+    if [[ $said != $2 || $said = *$'\n'* ]]; then echo "^ where this was due: $2"; return 1; fi
+}
+
+# raw PATH JSON [TOKEN]: what etcd itself says.
+raw() {
+    local address=${SAGE_LOCK_DIR#etcd://}
+    "$PYTHON" -c 'import sys; sys.path.insert(0, sys.argv[1]); import etcd_servers, json
+print(json.dumps(etcd_servers.post(int(sys.argv[2]), sys.argv[3], json.loads(sys.argv[4]), 5, *sys.argv[5:]), sort_keys=True))' \
+        "$ROOT/tests" "$(expr "${address%%[,/]*}" : '.*:\([0-9]*\)')" "$@"
+}
+
+# nothing_left: nobody holds and nobody waits for any lock of this test.
+nothing_left() {
+    sage-flock --status | tee status
+    [ "$(wc -l <status)" = 1 ]
+}
+
+# A CA and two certificates of it: for a server at localhost, and for a client.
+make_certificates() {
+    (
+        cd "$1" || exit
+        openssl req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.pem -days 2 -subj '/CN=test CA' \
+            -addext keyUsage=critical,keyCertSign,cRLSign
+        for who in server client; do
+            openssl req -newkey rsa:2048 -nodes -keyout $who.key -out $who.csr -subj "/CN=$who"
+            printf 'subjectAltName=DNS:localhost\nextendedKeyUsage=serverAuth,clientAuth\nauthorityKeyIdentifier=keyid\n' >ext
+            openssl x509 -req -in $who.csr -CA ca.pem -CAkey ca.key -CAcreateserial -out $who.pem -days 2 -extfile ext
+        done
+    ) >"$1.log" 2>&1
+}
+
+@test "status, output, input and arguments are the command's own" {
+    on_etcd
+    run sage-flock x.lock sh -c 'cat; echo "$1"; exit 7' sh 'a b' <<<input
+    [ "$status" = 7 ]
+    [ "$output" = $'input\na b' ]
+    run sage-flock x.lock sh -c 'kill -TERM $$'
+    [ "$status" = 143 ]
+    says 127 'sage-flock: no-such-command: command not found' sage-flock x.lock no-such-command
+    nothing_left
+    [[ $(raw /v3/lease/leases '{}') != *'"ID"'* ]]
+}
+
+@test "an exclusive lock keeps the next exclusive one waiting" {
+    on_etcd
+    start A x.lock
+    expect 'A in'
+    start B x.lock
+    expect "sage-flock: waiting for exclusive lock x.lock to run 'actor B': held by *@$(uname -n) 'actor A' for *"
+    says 1 '' sage-flock -n x.lock true
+    says 9 '' sage-flock -s -n -E 9 x.lock true
+    says 1 'sage-flock: x.lock: not got within 0.1 s' sh -c 'sage-flock -w 0.1 x.lock true 2>&1 | tail -n 1; exit 1'
+    open_gate A
+    expect 'A out'
+    expect_got exclusive x.lock
+    expect 'B in'
+    open_gate B
+    expect 'B out'
+    ends A 0
+    ends B 0
+    expect_nothing_more
+    nothing_left
+}
+
+@test "shared locks go together, and those who come behind an exclusive one wait for it" {
+    on_etcd
+    start A -s x.lock
+    expect 'A in'
+    start B -s x.lock
+    expect 'B in'
+    start C x.lock
+    expect_waiting exclusive x.lock C
+    start D -s x.lock
+    expect "sage-flock: waiting for shared lock x.lock *: held by * 'actor A' * and * 'actor B' *; before us waits * 'actor C'"
+    open_gate A
+    expect 'A out'
+    open_gate B
+    expect 'B out'
+    expect_got exclusive x.lock
+    expect 'C in'
+    open_gate C
+    expect 'C out'
+    expect_got shared x.lock
+    expect 'D in'
+}
+
+@test "whoever came first is served first" {
+    on_etcd
+    start A x.lock
+    expect 'A in'
+    for name in B C D E; do
+        start "$name" -q x.lock
+        open_gate "$name"
+        # A waiting line names all before it: so they are in the queue, in this order.
+        until sage-flock --status x.lock | grep -q "actor $name"; do :; done
+    done
+    open_gate A
+    expect 'A out'
+    for name in B C D E; do
+        expect "$name in"
+        expect "$name out"
+    done
+}
+
+@test "who gives up or is ended while waiting is out of everybody's way at once" {
+    on_etcd
+    start A -s x.lock
+    expect 'A in'
+    SAGE_FLOCK_LEASE=600 start B x.lock
+    expect_waiting exclusive x.lock B
+    start C -s x.lock
+    expect_waiting shared x.lock C
+    kill -TERM "$(pid B)"
+    ends B 143
+    expect_got shared x.lock
+    expect 'C in'
+}
+
+@test "held by an ancestor: run, but exclusive under shared is refused; the variable alone lets nobody in" {
+    on_etcd
+    sage-flock x.lock sage-flock x.lock sage-flock -s x.lock true
+    sage-flock -s x.lock sage-flock -s x.lock true
+    says 125 'sage-flock: x.lock: held shared by the command that this one runs under*' \
+        sage-flock -s x.lock sage-flock x.lock true
+    sage-flock x.lock sage-flock y.lock sage-flock x.lock true
+    held=$(sage-flock x.lock sh -c 'echo "$SAGE_FLOCK_HELD"')
+    start A x.lock
+    expect 'A in'
+    SAGE_FLOCK_HELD=$held says 1 '' sage-flock -n x.lock true
+}
+
+@test "a lock on etcd in one in a file, and the other way round" {
+    on_etcd
+    sage-flock ./file.lock sage-flock x.lock sage-flock ./file.lock sage-flock x.lock true
+}
+
+@test "--status names holders and waiters, and lists the locks of the folder" {
+    on_etcd
+    start A x.lock
+    expect 'A in'
+    start B -s x.lock
+    expect_waiting shared x.lock B
+    start C y.lock
+    expect 'C in'
+    sage-flock --status | tee status
+    [ "$(sed -n 2p status | tr -s ' ')" = "x.lock holds exclusive $(pid A)@$(uname -n) $(awk 'NR == 2 {print $5, $6}' status) actor A" ]
+    grep -q "^x.lock .*waits .*shared .*actor B" status
+    grep -q "^y.lock .*holds .*actor C" status
+    sage-flock --status --json x.lock | "$PYTHON" -c '
+import json, sys
+lock, = json.load(sys.stdin)
+assert [(one["state"], one["mode"], one["host"]) for one in lock["users"]] == [
+    ("holds", "exclusive", sys.argv[1]), ("waits", "shared", sys.argv[1])], lock' "$(uname -n)"
+}
+
+@test "a sweep that began after the call serves it, a failed one nobody" {
+    on_etcd
+    start A sweep.lock
+    expect 'A in'
+    for name in B C D; do
+        launch "$name" sage-flock --coalesce --key all sweep.lock sh -c 'echo swept'
+        expect '*waiting for exclusive lock sweep.lock*'
+    done
+    open_gate A
+    expect 'A out'
+    for _ in 1 2 3 4 5 6; do expect '*'; done >heard
+    [ "$(grep -cx '  swept' heard)" = 1 ]
+    [ "$(grep -c 'nothing to do' heard)" = 2 ]
+    run sage-flock --coalesce --key all sweep.lock false
+    [ "$status" = 1 ]
+    [ "$(sage-flock --coalesce --key all sweep.lock echo again)" = again ]
+}
+
+@test "whoever waits reminds of it" {
+    on_etcd
+    start A x.lock
+    expect 'A in'
+    SAGE_FLOCK_REMINDER=0.2 start B x.lock
+    expect_waiting exclusive x.lock B
+    expect "sage-flock: still waiting after 0.* for exclusive lock x.lock to run 'actor B': held by *'actor A'*"
+    expect "sage-flock: still waiting after *"
+}
+
+@test "whoever waits longer than a lease keeps its place, and so does whoever runs" {
+    on_etcd
+    export SAGE_FLOCK_LEASE=1           # which etcd makes 2
+    start A x.lock
+    expect 'A in'
+    SAGE_FLOCK_REMINDER=5 start B x.lock
+    expect_waiting exclusive x.lock B
+    SAGE_FLOCK_LEASE=60 start C x.lock
+    expect_waiting exclusive x.lock C
+    expect "sage-flock: still waiting after 5.* for *held by *'actor A' for *"
+    open_gate A
+    expect 'A out'
+    expect_got exclusive x.lock
+    expect 'B in'
+}
+
+@test "the log has a line for each step" {
+    on_etcd
+    SAGE_FLOCK_LOG=log sage-flock x.lock true
+    [ "$(sed 's/.*"event": "\([a-z]*\)".*/\1/' log | tr '\n' ' ')" = 'asked got ran released ' ]
+    grep -q "\"lock\": \"$SAGE_LOCK_DIR/x.lock\"" log
+}
+
+@test "a waiter lends its job slot" {
+    on_etcd
+    cat >Makefile <<'MAKE'
+all: held waits other
+held: ; +@sage-flock -q x.lock sh -c 'echo held; read -r _ <go'
+waits: ; +@sage-flock -q x.lock echo waited
+other: ; @echo other; echo >go
+MAKE
+    mkfifo go
+    # Two slots, one by the holder, one by the waiter, and the third has to run.
+    run "$MAKE" -s -j2 PATH="$PATH"
+    [ "$status" = 0 ]
+    [ "${#lines[@]}" = 3 ]
+}
+
+@test "the command under -F and -o is watched over all the same" {
+    on_etcd
+    run sage-flock -F x.lock sh -c 'sage-flock --status x.lock; exit 5'
+    [ "$status" = 5 ]
+    [[ $output = *holds*exclusive* ]]
+    sage-flock -o x.lock true
+    nothing_left
+}
+
+@test "the wrapper killed: the command is stopped, with all that it runs, and the lock is free" {
+    on_etcd
+    make_gate A
+    # A shell that does not exec what it runs.
+    # shellcheck disable=SC2016 # the command's variable
+    launch A sage-flock x.lock sh -c 'sh -c "echo \$\$ >inner; exec actor A"; :'
+    expect 'A in'
+    start B x.lock
+    expect_waiting exclusive x.lock B
+    kill -KILL "$(pid A)"
+    expect "sage-flock: x.lock: the sage-flock that held it was killed: its command is stopped"
+    expect_got exclusive x.lock
+    expect 'B in'
+    [[ $(ps -o stat= -p "$(cat inner)") = @(|Z*) ]]     # it may be that nobody has buried it yet
+}
+
+@test "wrapper, keeper and command killed: the lock is free after its lease" {
+    on_etcd
+    export SAGE_FLOCK_LEASE=2
+    start A x.lock
+    expect 'A in'
+    start B x.lock
+    expect_waiting exclusive x.lock B
+    keeper=$(ps -A -o pid= -o ppid= | awk -v parent="$(pid A)" '$2 == parent {print $1}')
+    # shellcheck disable=SC2086 # several
+    kill -KILL "$(pid A)" $keeper
+    expect_got exclusive x.lock
+    expect 'B in'
+}
+
+@test "the lease lost: the command is stopped, said, 125; the next one comes in when it is gone" {
+    on_etcd
+    export SAGE_FLOCK_LEASE=3
+    make_gate A
+    # shellcheck disable=SC2016 # the command's variable
+    launch A sage-flock x.lock sh -c 'echo "$SAGE_FLOCK_HELD" >held; exec actor A'
+    expect 'A in'
+    start B x.lock
+    expect_waiting exclusive x.lock B
+    held=$(cat held)
+    raw /v3/lease/revoke "{\"ID\": \"$((16#${held##*/}))\"}"
+    for _ in 1 2 3; do expect '*'; done >heard
+    grep -qx '  sage-flock: x.lock: lost while the command ran: its lease has ended; it was stopped' heard
+    grep -qx '  B in' heard
+    ends A 125
+}
+
+@test "the server away while the command runs: stopped in time, said, 125" {
+    on_etcd
+    mkdir other
+    new_etcd other
+    on_etcd other
+    export SAGE_FLOCK_LEASE=3
+    start A x.lock
+    expect 'A in'
+    kill -STOP "$(cat other/0.pid)"
+    expect 'sage-flock: x.lock: lost while the command ran: no etcd server answers: 127.0.0.1:*: no answer in time; it was stopped'
+    ends A 125
+    start B -q x.lock
+    kill -CONT "$(cat other/0.pid)"
+    expect 'B in'
+    kill -KILL "$(cat other/0.pid)"
+    expect 'sage-flock: x.lock: lost while the command ran: no etcd server answers: 127.0.0.1:*: Connection refused; it was stopped'
+    ends B 125
+    end_etcd other
+}
+
+@test "the server away while waiting: said, 125" {
+    on_etcd
+    mkdir other
+    new_etcd other
+    on_etcd other
+    SAGE_FLOCK_LEASE=20 start A x.lock
+    expect 'A in'
+    SAGE_FLOCK_LEASE=2 start B x.lock
+    expect_waiting exclusive x.lock B
+    kill -KILL "$(cat other/0.pid)"
+    expect 'sage-flock: x.lock: no etcd server answers: 127.0.0.1:*: Connection refused'
+    ends B 125
+    end_etcd other
+}
+
+@test "no server at the start, or something else there: one line each, 125" {
+    on_etcd
+    export SAGE_FLOCK_LEASE=1
+    SAGE_LOCK_DIR=etcd://127.0.0.1:1,127.0.0.1:2/test says 125 \
+        'sage-flock: x.lock: no etcd server answers: 127.0.0.1:1: Connection refused; 127.0.0.1:2: Connection refused' \
+        sage-flock x.lock true
+    SAGE_LOCK_DIR=etcd://no-such-host.invalid:1/test says 125 'sage-flock: x.lock: no etcd server answers: no-such-host.invalid:1: *' \
+        sage-flock x.lock true
+    while IFS='|' read -r mode line; do
+        fake "$mode"
+        says 125 "sage-flock: x.lock: no etcd server answers: $(cat "$STAGE/fake"): $line" sage-flock x.lock true
+    done <<'MODES'
+garbage|its reply is no HTTP
+page|its reply is not etcd's: <html>welcome</html>
+list|its reply is not etcd's: \[1, 2, 3\]
+broken|HTTP 502 Bad Gateway: sorry
+empty|the connection was closed
+endless|no answer in time
+MODES
+}
+
+@test "an address that is none: usage, 2" {
+    on_etcd
+    for url in etcd:///x etcd://host:port/x etcd://host:99999/x 'etcd://a:1,/x'; do
+        says 2 "sage-flock: $url*: * it goes HOST:PORT" env SAGE_LOCK_DIR="$url" sage-flock x.lock true
+    done
+    says 2 'sage-flock: etcd://x.lock: names no lock: *' env SAGE_LOCK_DIR=etcd:// sage-flock x.lock true
+    says 2 'sage-flock: etcd://host:1/: names no lock: *' sage-flock etcd://host:1/ true
+    says 2 'sage-flock: SAGE_FLOCK_LEASE: *' env SAGE_FLOCK_LEASE=long sage-flock x.lock true
+    says 2 'sage-flock: zookeeper://a/b/x.lock: *' env SAGE_LOCK_DIR=zookeeper://a/b sage-flock x.lock true
+}
+
+@test "a lock named by its address, through another server of the list, is the same" {
+    on_etcd
+    start A x.lock
+    expect 'A in'
+    address=${SAGE_LOCK_DIR#etcd://}
+    says 1 '' sage-flock -n "etcd://127.0.0.1:1,${address%%/*}//${address#*/}/x.lock" true
+}
+
+@test "each request done twice, its first answer lost: nothing comes of it" {
+    on_etcd
+    address=${SAGE_LOCK_DIR#etcd://}
+    address=${address%%/*}
+    folder=$SAGE_LOCK_DIR
+    fake twice "${address##*:}"
+    start A x.lock
+    expect 'A in'
+    start B x.lock
+    expect_waiting exclusive x.lock B
+    says 1 '' sage-flock -n x.lock true
+    open_gate A
+    expect 'A out'
+    expect_got exclusive x.lock
+    expect 'B in'
+    open_gate B
+    expect 'B out'
+    ends A 0
+    ends B 0
+    for _ in 1 2 3; do
+        says 3 '' sage-flock -n x.lock sh -c 'exit 3'
+        says 4 '' sage-flock -n -s x.lock sh -c 'exit 4'
+        says 0 'swept' sage-flock --coalesce --key k x.lock echo swept
+    done
+    SAGE_LOCK_DIR=$folder
+    nothing_left
+}
+
+@test "user and password: right, wrong, missing; a token that is no longer good is renewed" {
+    on_etcd
+    mkdir other
+    new_etcd other
+    on_etcd other
+    raw /v3/auth/role/add '{"name": "root"}'
+    raw /v3/auth/user/add '{"name": "root", "password": "secret"}'
+    raw /v3/auth/user/grant '{"user": "root", "role": "root"}'
+    raw /v3/auth/enable '{}'
+    ETCDCTL_USER=root:secret sage-flock x.lock true
+    ETCDCTL_USER=root ETCDCTL_PASSWORD=secret sage-flock x.lock true
+    says 125 'sage-flock: x.lock: etcd refuses: authentication failed, invalid user ID or password' \
+        env ETCDCTL_USER=root:guess sage-flock x.lock true
+    says 125 'sage-flock: x.lock: etcd refuses: user name is empty' sage-flock x.lock true
+    ETCDCTL_USER=root:secret start A x.lock
+    expect 'A in'
+    ETCDCTL_USER=root:secret SAGE_FLOCK_LEASE=2 start B x.lock
+    expect_waiting exclusive x.lock B
+    # A new password, be it the same, ends the tokens given out before.
+    token=$(raw /v3/auth/authenticate '{"name": "root", "password": "secret"}' | sed 's/.*"token": "\(.*\)".*/\1/')
+    raw /v3/auth/user/changepw '{"name": "root", "password": "secret"}' "$token"
+    open_gate A
+    expect 'A out'
+    expect_got exclusive x.lock
+    expect 'B in'
+    ETCDCTL_USER=root:secret sage-flock --status x.lock | grep -q 'actor B'
+    end_etcd other
+}
+
+@test "user and password where none is asked for do no harm" {
+    on_etcd
+    ETCDCTL_USER=root:secret sage-flock x.lock true
+}
+
+@test "TLS: with a certificate of the right authority, and of a wrong one" {
+    on_etcd
+    command -v openssl >/dev/null || skip 'there is no openssl here'
+    mkdir other wrong
+    for folder in other wrong; do
+        make_certificates "$folder"
+    done
+    new_etcd other --tls
+    on_etcd other
+    by_number=$SAGE_LOCK_DIR
+    SAGE_LOCK_DIR=${SAGE_LOCK_DIR/127.0.0.1/localhost}
+    export ETCDCTL_CACERT=$PWD/other/ca.pem ETCDCTL_CERT=$PWD/other/client.pem ETCDCTL_KEY=$PWD/other/client.key
+    start A x.lock
+    expect 'A in'
+    start B x.lock
+    expect_waiting exclusive x.lock B
+    open_gate A
+    expect 'A out'
+    expect_got exclusive x.lock
+    expect 'B in'
+    export SAGE_FLOCK_LEASE=2
+    says 125 'sage-flock: y.lock: no etcd server answers: localhost:*: TLS: *certificate verify failed*' \
+        env ETCDCTL_CACERT="$PWD/wrong/ca.pem" sage-flock y.lock true
+    env ETCDCTL_CACERT= ETCDCTL_INSECURE_SKIP_TLS_VERIFY=true sage-flock y.lock true
+    says 125 'sage-flock: y.lock: no etcd server answers: localhost:*: TLS: *' \
+        env ETCDCTL_CERT="$PWD/wrong/client.pem" ETCDCTL_KEY="$PWD/wrong/client.key" sage-flock y.lock true
+    says 125 'sage-flock: y.lock: no etcd server answers: 127.0.0.1:*: TLS: *127.0.0.1*' \
+        env SAGE_LOCK_DIR="$by_number" sage-flock y.lock true
+    says 125 "sage-flock: ETCDCTL_CACERT: /none: No such file or directory" \
+        env ETCDCTL_CACERT=/none sage-flock y.lock true
+    says 125 "sage-flock: ETCDCTL_CERT: /none: No such file or directory" \
+        env ETCDCTL_CERT=/none sage-flock y.lock true
+    unset ETCDCTL_CACERT ETCDCTL_CERT ETCDCTL_KEY
+    says 125 'sage-flock: y.lock: no etcd server answers: localhost:*: *' \
+        sage-flock y.lock true
+    end_etcd other
+}
+
+@test "three servers: one killed and restarted, the leader paused: none together, nobody stuck" {
+    on_etcd
+    "$PYTHON" "$ROOT/tests/etcd_chaos.py" --rounds=20 --pause=3
+}

@@ -1,0 +1,229 @@
+# The fragments: what $(SAGE_FLOCK) and the steps built on it mean in make and in each shell.
+# every make
+load lib
+
+# makefile LINE...: a Makefile here, behind the fragments named in `fragments`.
+makefile() {
+    {
+        for fragment in ${fragments:-flock}; do
+            echo "include $ROOT/build/make/$fragment.mk"
+        done
+        printf '%s\n' "$@"
+    } >Makefile
+}
+
+# in_each_shell COMMAND: with $shell as each of the shells on which the scripts are tried.
+in_each_shell() {
+    for shell in "${SHELL_UNDER_TEST:-sh}" dash bash mksh ksh zsh 'busybox sh'; do
+        command -v "${shell%% *}" >/dev/null || continue
+        echo "in $shell"
+        "$@"
+    done
+}
+
+gated_pip() {
+    cat >pip <<'EOF'
+#!/bin/sh
+for package; do :; done
+exec actor "$package"
+EOF
+    chmod +x pip
+}
+
+@test "a macro is the lock, in a recipe" {
+    makefile 'A B:; @$(SAGE_FLOCK) x.lock actor $@'
+    make_gate A; make_gate B
+    launch A "$MAKE" A;         expect 'A in'
+    launch B "$MAKE" B;         expect_waiting exclusive x.lock B
+    open_gate A;                expect 'A out'
+    expect 'sage-flock: got *'; expect 'B in'
+    open_gate B;                expect 'B out'
+    ends A 0; ends B 0
+}
+
+@test "shared ones are inside together, and an exclusive one is not" {
+    makefile 'A B:; @$(SAGE_FLOCK_SHARED) x.lock actor $@' 'C:; @$(SAGE_FLOCK) x.lock actor $@'
+    make_gate A; make_gate B; make_gate C
+    launch AB "$MAKE" -j2 A B;  expect '[AB] in'; expect '[AB] in'
+    launch C "$MAKE" C;         expect_waiting exclusive x.lock C
+    open_gate A;                expect 'A out'
+    open_gate B;                expect 'B out'
+    expect 'sage-flock: got *'; expect 'C in'
+}
+
+@test "the same words mean the same in each shell, below make and without it" {
+    export SAGE_LOCAL=$PWD
+    echo '$(SAGE_FLOCK) x.lock sh -c "! tool rival var/lock/x.lock" && echo alone' >script
+    echo '$(SAGE_FLOCK_SHARED) x.lock sh -c "sage-flock -s -n ./var/lock/x.lock echo shared"' >>script
+    makefile 'all:; @$(SHELL_FOR_IT) ./script'
+    in_each_shell says_alone_and_shared
+}
+
+says_alone_and_shared() {
+    [ "$("$MAKE" -s SHELL_FOR_IT="$shell")" = "alone
+shared" ]
+    [ "$(env -u SAGE_FLOCK_PYTHON PATH="$ROOT/build/bin:$PATH" $shell ./script)" = "alone
+shared" ]
+}
+
+@test "in a shell without the kit, and without a Python, the command does not run" {
+    echo '$(SAGE_FLOCK) x.lock touch ran' >script
+    in_each_shell does_not_run
+}
+
+does_not_run() {
+    local status=0
+    $shell ./script || status=$?
+    [ "$status" = 127 ]
+    status=0
+    env -u SAGE_FLOCK_PYTHON PYTHON=/nowhere/python PATH="$ROOT/build/bin:$PATH" $shell ./script || status=$?
+    [ "$status" = 127 ]
+    [ ! -e ran ]
+}
+
+@test "without a Python make says so in one line and runs nothing" {
+    makefile 'all:; touch ran'
+    run "$MAKE" PYTHON=/nowhere/python
+    [ "$status" = 2 ]
+    [ "${#lines[@]}" = 1 ]
+    [[ $output = *'sage-flock: no Python: none of these works: /nowhere/python.'* ]]
+    [ ! -e ran ]
+}
+
+@test "an empty macro is an error, not a step that is skipped" {
+    makefile 'all:; $(SAGE_FLOCK_SHARED) x.lock touch ran'
+    run "$MAKE" SAGE_FLOCK=
+    [ "$status" = 2 ]
+    [[ $output = *'SAGE_FLOCK is empty'* ]]
+}
+
+@test "the interpreter is looked for once, whatever runs below, and shims are left behind" {
+    mkdir bin
+    printf '#!/bin/sh\necho shim >>%s/calls\nexec %s "$@"\n' "$PWD" "$PYTHON" >bin/python
+    chmod +x bin/python
+    makefile 'all:; @$(SAGE_FLOCK) x.lock true; $(MAKE) below; printf "\$$(SAGE_FLOCK) x.lock true" >s; sh ./s' \
+        'below:; @$(SAGE_FLOCK) x.lock true'
+    env -u PYTHON PATH="$PWD/bin:$PATH" "$MAKE"
+    [ "$(cat calls)" = shim ]
+}
+
+@test "-n, -q and -t run nothing of a line that hands over job slots, and all else runs it" {
+    makefile '.PHONY: all' 'all:' '	$(SAGE_FLOCK_SLOTS)@$(SAGE_FLOCK) x.lock touch ran'
+    for flags in -n -q -t --dry-run -nk '-n -j2' '-k -n -j2 X=1' '-t -j2' '-q -j2' '-n n=1'; do
+        "$MAKE" $flags || :
+        [ ! -e ran ] || { echo "with $flags it ran"; false; }
+    done
+    for flags in '' -k -j2 '-j2 -k' '-s -j2 n=1' 'q=n' '--no-print-directory -j2'; do
+        "$MAKE" $flags
+        [ -e ran ] || { echo "with $flags it did not run"; false; }
+        rm ran
+    done
+}
+
+@test "a make below such a line has the job slots" {
+    makefile 'all:' '	$(SAGE_FLOCK_SLOTS)@$(SAGE_FLOCK) x.lock sh -c "$$M -f below"'
+    echo 'all:; @echo below' >below
+    export M=$MAKE
+    run "$MAKE" -s -j2
+    [ "$status" = 0 ]
+    [[ $output != *jobserver* ]]
+    [[ $output = *below* ]]
+}
+
+@test "fragments have no targets, and may be included from anywhere, any number of times" {
+    fragments='uninstall flock pip uninstall rebase rebase' makefile 'mine:; @echo mine'
+    [ "$("$MAKE" -s)" = mine ]
+    [ "$(cd / && "$MAKE" -s -C "$OLDPWD")" = mine ]
+    run "$MAKE" -p -n -f "$ROOT/build/make/uninstall.mk" none
+    [[ $output = *'No rule to make target'* ]]
+}
+
+@test "the tree's lock folder holds the locks, and an unset tree is no tree" {
+    makefile 'all:; @$(SAGE_FLOCK) x.lock true'
+    "$MAKE" SAGE_LOCAL="$PWD/tree"
+    [ -e tree/var/lock/x.lock ]
+    "$MAKE"
+    [ -e x.lock ]
+}
+
+@test "installs share pip.lock, and an uninstall has it alone" {
+    gated_pip
+    fragments=pip makefile 'A B:; @$(PIP_INSTALL) $@' 'C:; @$(PIP_UNINSTALL) $@'
+    make_gate A; make_gate B; make_gate C
+    launch AB "$MAKE" -j2 PIP=./pip A B;    expect '[AB] in'; expect '[AB] in'
+    launch C "$MAKE" PIP=./pip C;           expect 'sage-flock: waiting for exclusive lock pip.lock *'
+    open_gate A;                            expect 'A out'
+    open_gate B;                            expect 'B out'
+    expect 'sage-flock: got *';             expect 'C in'
+    launch A "$MAKE" PIP=./pip A;           expect 'sage-flock: waiting for shared lock pip.lock *'
+    open_gate C;                            expect 'C out'
+}
+
+@test "while it waits for rebase.lock, an uninstall holds no pip.lock" {
+    fragments=uninstall makefile 'C:; @$(UNINSTALL) C'
+    start A rebase.lock;        expect 'A in'
+    launch C "$MAKE" C;         expect 'sage-flock: waiting for shared lock rebase.lock *'
+    free pip.lock
+    open_gate A;                expect 'A out'
+    expect 'sage-flock: got *'
+}
+
+@test "while it waits for pip.lock, an uninstall holds rebase.lock shared" {
+    fragments=uninstall makefile 'C:; @$(UNINSTALL) C'
+    start B -s pip.lock;        expect 'B in'
+    launch C "$MAKE" C
+    expect 'sage-flock: waiting for exclusive lock pip.lock *'
+    taken rebase.lock
+    start D -s rebase.lock;     expect 'D in'
+}
+
+@test "where nothing needs a rebase it takes no lock" {
+    [ "$(uname -s)" = Linux ] || skip 'not here'
+    fragments=rebase makefile 'all:; @$(REBASE)'
+    "$MAKE"
+    [ ! -e rebase.lock ]
+}
+
+@test "a rebase has the tree to itself, and is told its DLLs, in order, on a list" {
+    mkdir -p tree/lib tree/var/build
+    touch tree/lib/b.dll tree/lib/a.dll tree/lib/c.txt tree/var/build/d.dll
+    printf '#!/bin/sh\necho "$1 $2"\ncat "$3"\nexec actor R\n' >stand-in
+    chmod +x stand-in
+    fragments=rebase makefile 'all:; @$(REBASE)' 'W:; @$(NO_REBASE) actor W'
+    make_gate R; make_gate W
+    export SAGE_REBASE=$PWD/stand-in SAGE_LOCAL=$PWD/tree
+    launch R "$MAKE";           expect '-O -T'
+    expect "$PWD/tree/lib/a.dll"; expect "$PWD/tree/lib/b.dll"; expect 'R in'
+    launch W "$MAKE" W;         expect_waiting shared rebase.lock W
+    open_gate R;                expect 'R out'
+    expect 'sage-flock: got *'; expect 'W in'
+    ends R 0
+}
+
+@test "a tree without DLLs is rebased by doing nothing" {
+    mkdir tree
+    SAGE_LOCAL=$PWD/tree SAGE_REBASE=false "$ROOT/build/bin/sage-rebase"
+}
+
+@test "the executables know a wrong command line when they see it" {
+    for tool in sage-rebase sage-spkg sage-spkg-uninstall; do
+        for words in --what 'a b c'; do
+            run env SAGE_LOCAL="$PWD" "$ROOT/build/bin/$tool" $words
+            [ "$status" = 2 ]
+            [[ $output = usage:* ]]
+            [ "${#lines[@]}" = 1 ]
+        done
+    done
+    run "$ROOT/build/bin/sage-log"
+    [ "$status" = 2 ]
+}
+
+# Most of it would not fail there: make 3.81 takes `X != Y` for a variable called `X !`.
+@test "nothing is used that GNU make 3.81 lacks" {
+    for word in '^[[:space:]]*define [^ ]* *[:?+!]*=' '!=' '::=' '\.ONESHELL' '\.SHELLFLAGS' '\.RECIPEPREFIX' \
+            '\.EXTRA_PREREQS' '\.SHELLSTATUS' '^ *private ' '^ *undefine ' '^ *-*load ' '&:' \
+            '\$[({]\(file\|let\|intcmp\|guile\) '; do
+        run grep -n -e "$word" "$ROOT"/build/make/*.mk "$ROOT/build/make/Makefile" "$ROOT/Makefile"
+        [ "$status" = 1 ] || { echo "$output"; false; }
+    done
+}

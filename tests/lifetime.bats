@@ -1,0 +1,274 @@
+#!/usr/bin/env bats
+# The lock is held exactly as long as the command runs: no signal, daemon or kill makes it longer or shorter.
+# What locking.bats and command.bats ask of the ordinary life of a lock is not asked again.
+# every python
+
+load lib
+
+# held_by NAME [OPTION...] LOCK: starts the actor NAME, and the lock is his.
+held_by() {
+    start "$@"
+    expect "$1 in"
+}
+
+# stopped PID: waits until the process is stopped. A signal tells its sender nothing of when it acts.
+stopped() {
+    [ -r /proc/self/stat ] || skip 'no /proc here'
+    local stat=
+    while [[ $stat != *')'\ [Tt]\ * ]]; do
+        read -r stat <"/proc/$1/stat"
+    done
+}
+
+@test "INT and QUIT to the wrapper alone change nothing" {
+    for name in INT QUIT; do
+        held_by A x.lock
+        kill -s "$name" "$(pid A)"
+        start B x.lock
+        expect_waiting exclusive x.lock B
+        open_gate A
+        expect 'A out'
+        ends A 0
+        expect_got exclusive x.lock
+        expect 'B in'
+        open_gate B
+        expect 'B out'
+        ends B 0
+        rm "$STAGE/A.gate" "$STAGE/B.gate"
+    done
+}
+
+@test "TERM and HUP to the wrapper: a command that does not mind keeps the lock until it is gone" {
+    for name in TERM HUP; do
+        make_gate A
+        launch A sage-flock x.lock sh -c 'trap "" TERM HUP; exec actor A'
+        expect 'A in'
+        kill -s "$name" "$(pid A)"
+        kill -s "$name" "$(pid A)"
+        start B x.lock
+        expect_waiting exclusive x.lock B
+        open_gate A
+        expect 'A out'
+        ends A 0
+        expect_got exclusive x.lock
+        expect 'B in'
+        open_gate B
+        expect 'B out'
+        ends B 0
+        free x.lock
+        rm "$STAGE/A.gate" "$STAGE/B.gate"
+    done
+}
+
+@test "a stopped wrapper keeps the lock, and goes on when it is continued" {
+    held_by A x.lock
+    kill -s STOP "$(pid A)"
+    stopped "$(pid A)"
+    start B x.lock
+    expect_waiting exclusive x.lock B
+    open_gate A
+    expect 'A out'
+    # The command has ended; who is to unlock is stopped. Too long is safe, too short is not.
+    taken x.lock
+    kill -s CONT "$(pid A)"
+    ends A 0
+    expect_got exclusive x.lock
+    expect 'B in'
+}
+
+@test "a stopped command keeps the lock" {
+    make_gate A
+    launch A sage-flock x.lock sh -c 'echo $$; exec actor A'
+    IFS= read -r -t "$PATIENCE" -u 9 command
+    expect 'A in'
+    kill -s STOP "$command"
+    stopped "$command"
+    taken x.lock
+    open_gate A
+    kill -s CONT "$command"
+    expect 'A out'
+    ends A 0
+    free x.lock
+}
+
+@test "a stopped waiter gets its turn when it is continued" {
+    held_by A x.lock
+    start B x.lock
+    expect_waiting exclusive x.lock B
+    kill -s STOP "$(pid B)"
+    stopped "$(pid B)"
+    kill -s CONT "$(pid B)"
+    open_gate A
+    expect 'A out'
+    expect_got exclusive x.lock
+    expect 'B in'
+}
+
+@test "a waiter that is killed, or told to end, leaves its place to the next" {
+    held_by A x.lock
+    for signal in KILL:9 TERM:15 HUP:1 INT:2; do
+        name=${signal%:*}
+        make_gate "B$name"
+        # All signals at their defaults: whoever runs the tests may ignore some, as nohup does.
+        launch "B$name" tool ignoring 0 sage-flock x.lock actor "B$name"
+        expect_waiting exclusive x.lock "B$name"
+        start "C$name" x.lock
+        expect_waiting exclusive x.lock "C$name"
+        kill -s "$name" "$(pid "B$name")"
+        ends "B$name" "$((128 + ${signal#*:}))"
+    done
+    open_gate A
+    expect 'A out'
+    ends A 0
+    # Each in any order, for it is not told in which one they came to the queue.
+    for name in KILL TERM HUP INT; do open_gate "C$name"; done
+    for _ in 1 2 3 4; do
+        expect_got exclusive x.lock
+        expect 'C* in'
+        expect 'C* out'
+    done
+    free x.lock
+    expect_nothing_more
+}
+
+@test "a killed command frees the lock, though what it started lives on" {
+    make_gate D
+    make_gate A
+    launch A tool fate "${SAGE_FLOCK_ITSELF[@]}" x.lock sh -c 'actor D & echo $$; read -r _ <"$STAGE/A.gate"'
+    for _ in 1 2; do
+        IFS= read -r -t "$PATIENCE" -u 9 line
+        if [ "$line" != 'D in' ]; then command=$line; fi
+    done
+    taken x.lock
+    kill -KILL "$command"
+    expect 'signal 9'
+    free x.lock
+    open_gate D
+    expect 'D out'
+}
+
+@test "a daemon that left session, group and parent behind prolongs nothing" {
+    make_gate D
+    sage-flock x.lock "$PYTHON" -S -E -c '
+import os
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        os.execvp("actor", ["actor", "D"])
+' >&9
+    free x.lock
+    expect 'D in'
+    open_gate D
+    expect 'D out'
+}
+
+@test "a daemon left under a shared lock prolongs nothing, and the other holders keep theirs" {
+    make_gate D
+    held_by A -s x.lock
+    sage-flock -s x.lock sh -c 'actor D >&9 &'
+    taken x.lock
+    expect 'D in'
+    open_gate A
+    expect 'A out'
+    ends A 0
+    free x.lock
+    open_gate D
+}
+
+@test "a daemon left behind by a killed wrapper's command is the one that prolongs" {
+    make_gate D
+    make_gate A
+    launch A sage-flock x.lock sh -c 'actor D & read -r _ <"$STAGE/A.gate"'
+    expect 'D in'
+    kill -KILL "$(pid A)"
+    ends A 137
+    taken x.lock
+    # The command ends, and there is nobody left who could tell the daemon from it.
+    echo >"$STAGE/A.gate"
+    start B x.lock
+    expect_waiting exclusive x.lock B
+    taken x.lock
+    open_gate D
+    expect 'D out'
+    expect_got exclusive x.lock
+    expect 'B in'
+}
+
+@test "a command that closes what it inherited does not shorten the lock" {
+    make_gate A
+    launch A sage-flock x.lock "$PYTHON" -S -E -c '
+import os
+os.closerange(3, 256)
+os.execvp("actor", ["actor", "A"])'
+    expect 'A in'
+    taken x.lock
+    open_gate A
+    expect 'A out'
+    ends A 0
+    free x.lock
+}
+
+@test "-F: a daemon keeps the lock, for there is nobody to take it away" {
+    make_gate D
+    sage-flock -F x.lock sh -c 'actor D >&9 &'
+    expect 'D in'
+    taken x.lock
+    launch A sage-flock -q x.lock true
+    open_gate D
+    expect 'D out'
+    ends A 0
+    free x.lock
+}
+
+@test "-F: a kill of the command frees the lock" {
+    held_by A -F x.lock
+    kill -KILL "$(pid A)"
+    ends A 137
+    free x.lock
+}
+
+@test "-o: TERM to the wrapper reaches the command, and the lock stays until it is gone" {
+    make_gate A
+    mkfifo never
+    launch A sage-flock -o x.lock sh -c '
+        trap "echo got it" TERM
+        { read -r _ <never; } & reader=$!
+        echo ready
+        wait "$reader"
+        kill "$reader"
+        exec actor A'
+    expect ready
+    kill -s TERM "$(pid A)"
+    expect 'got it'
+    expect 'A in'
+    taken x.lock
+    open_gate A
+    expect 'A out'
+    ends A 0
+    free x.lock
+}
+
+@test "a descriptor's lock outlives sage-flock, and goes with the shell that opened it" {
+    mkfifo "$STAGE/go"
+    launch A sh -c 'exec 7>x.lock; sage-flock 7 && echo locked; read -r _ <"$STAGE/go"'
+    expect locked
+    taken x.lock
+    kill -KILL "$(pid A)"
+    ends A 137
+    free x.lock
+}
+
+@test "Ctrl-Z stops command and wrapper, and the lock stays" {
+    mkfifo go
+    run tool terminal z bash -c '
+        set -m
+        sage-flock x.lock sh -c "echo ready; read -r _ <go; echo done"
+        [ "$?" -gt 128 ] && echo stopped
+        tool rival x.lock || echo taken
+        echo >go &
+        fg %1 >/dev/null
+        echo "ended with $?"
+        tool rival x.lock && echo free'
+    echo "$output"
+    [[ $output == *ready*stopped*taken*'done'*'ended with 0'*free*'exit 0' ]]
+}

@@ -1,0 +1,62 @@
+#!/usr/bin/env bats
+# The manual: complete, and nothing but true as far as a test can tell.
+
+load lib
+
+PAGE=$BATS_TEST_DIRNAME/../build/man/sage-flock.1
+
+# Options as --help lists them, and as the manual's list does: -x or --long, one a line.
+in_help() {
+    sage-flock --help | sed -n 's/^  \(-.*\)/\1/p' | sed 's/   .*//' | grep -o -E -e '--?[A-Za-z][a-z-]*' | sort -u
+}
+
+in_manual() {
+    sed -n '/^\.Sh OPTIONS/,/^\.Sh NESTED/s/^\.It Fl/Fl/p' "$PAGE" | grep -o -E 'Fl [^ ]+' | sed 's/^Fl /-/' | sort -u
+}
+
+@test "the manual's options are those of --help" {
+    in_help >help
+    in_manual >manual
+    [ "$(grep -c . help)" -gt 30 ]
+    diff help manual
+}
+
+@test "the manual's variables are those that the code looks at" {
+    grep -h -o -E "(getenv\(|HELD = )'(SAGE|MAKEFLAGS)[A-Z_]*'" "$ROOT"/build/sage_bootstrap/*.py |
+        grep -o -E '(SAGE|MAKEFLAGS)[A-Z_]*' | sort -u >code
+    sed -n 's/^\.It Ev //p' "$PAGE" | sort -u >manual
+    [ -s code ]
+    # What other tools of the kit look at is theirs to tell.
+    comm -23 code manual | grep -v -x -e SAGE_PKG -e SAGE_FLOCK_LEASE >missing || :
+    cat missing
+    [ ! -s missing ]
+}
+
+@test "the manual's exit statuses are those of the code" {
+    for status in 2 125 126 127; do
+        sed -n '/^\.Sh EXIT STATUS/,/^\.Sh EXAMPLES/p' "$PAGE" | grep -q -x -F ".It $status"
+    done
+}
+
+@test "the manual renders without a warning" {
+    tried=0
+    if command -v mandoc >/dev/null; then
+        tried=$((tried + 1))
+        run mandoc -T lint -W warning "$PAGE"
+        [ -z "$output" ]
+        mandoc -T ascii "$PAGE" | sed $'s/.\b//g' >text
+        grep -q 'DIFFERENCES' text
+    fi
+    if command -v groff >/dev/null && groff -mdoc -Tascii "$PAGE" >text 2>/dev/null; then
+        tried=$((tried + 1))
+        run sh -c 'groff -ww -mdoc -Tascii "$1" >/dev/null' sh "$PAGE"
+        [ -z "$output" ]
+    fi
+    if command -v man >/dev/null && man --warnings=all -l "$PAGE" >text 2>said </dev/null; then
+        tried=$((tried + 1))
+        cat said
+        [ ! -s said ]
+        grep -q 'DIFFERENCES' text
+    fi
+    [ "$tried" -gt 0 ] || skip 'neither mandoc nor groff nor man here'
+}

@@ -1,0 +1,12 @@
+#!/usr/bin/env bats
+# The protocols as models: every state that they can come to is looked at, and what must not be is found.
+
+load lib
+
+@test "job slots: no deadlock, no token lost, make can end; each order that is not ours is caught" {
+    "$PYTHON" "$ROOT/tests/model_slots.py"
+}
+
+@test "coalesced sweeps: nobody is served uncovered, whoever is killed; each mutant is caught" {
+    "$PYTHON" "$ROOT/tests/model_sweeps.py"
+}

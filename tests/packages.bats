@@ -1,0 +1,423 @@
+# The package build: what is in the tree after a build that went well, badly, or not to its end.
+# every make
+load lib
+
+# The kit here, with packages of the test's making. SAGE_LOCAL has a name that a pattern would misread.
+setup_kit() {
+    copy_kit
+    mkdir pkgs
+    export SAGE_PKGS=$PWD/pkgs SAGE_LOCAL="$PWD/tree.[x]"
+}
+
+# The files themselves, even should build be a link: a test overwrites one.
+copy_kit() {
+    mkdir build
+    cp -RP "$ROOT/build/." build
+    cp "$ROOT/Makefile" .
+}
+
+kit() {
+    (kit_itself "$@")
+}
+
+# What `launch` starts with this is make, and not a shell that waits for it.
+kit_itself() {
+    exec "$MAKE" --no-print-directory -f build/make/Makefile "$@"
+}
+
+# package NAME [DEPENDENCY...]: a package which installs what the standard input, a shell script, says; $P is the
+# tree as it is staged.
+package() {
+    local name=$1
+    shift
+    mkdir "pkgs/$name"
+    echo 1.0 >"pkgs/$name/version"
+    echo default >"pkgs/$name/type"
+    echo "$@" >"pkgs/$name/dependencies"
+    { echo 'set -e; P=$SAGE_DESTDIR$SAGE_LOCAL; mkdir -p "$P/lib"'; cat; } >"pkgs/$name/spkg-install"
+}
+
+simple() {
+    local name=$1
+    shift
+    package "$name" "$@" <<<"echo \$SAGE_PKG_VERSION >\"\$P/lib/$name\""
+}
+
+# What is in the tree, the kit's own files aside.
+tree() {
+    (cd "$SAGE_LOCAL" && find . -path ./var -prune -o ! -name . -print) | LC_ALL=C sort
+}
+
+fails() {
+    if "$@"; then
+        echo "this went well: $*"
+        return 1
+    fi
+}
+
+# newer FILE...: changes in its time, so that make sees it.
+newer() {
+    touch -t 203001010000 "$@"
+}
+
+# says_once COMMAND...: it fails as bad data does: status 2, and beside make's own last word one line.
+says_once() {
+    run "$@"
+    echo "$output"
+    [ "$status" = 2 ]
+    [ "${#lines[@]}" = 2 ]
+    [ ! -e "$SAGE_LOCAL" ]
+}
+
+# At a `mv` of files into this folder of the tree the install stands still until the gate is opened.
+halt_at() {
+    mkdir bin
+    make_gate mv
+    cat >bin/mv <<EOF
+#!/bin/sh
+for last; do :; done
+if [ "\$last" = "$SAGE_LOCAL/$1/" ]; then
+    echo 'in the middle' >"$STAGE/events"
+    read -r _ <"$STAGE/mv.gate"
+fi
+PATH=${PATH#*:} exec mv "\$@"
+EOF
+    chmod +x bin/mv
+}
+
+@test "dependencies first, and a second make does nothing" {
+    setup_kit
+    package a b c <<<'cat "$SAGE_LOCAL/lib/b" "$SAGE_LOCAL/lib/c" >"$P/lib/a"'
+    simple b c
+    simple c
+    kit -j8
+    [ "$(cat "$SAGE_LOCAL/lib/a")" = "1.0
+1.0" ]
+    run kit -j8
+    [[ $output = *'Nothing to be done'* ]]
+    kit -q
+}
+
+@test "-n, -q and -t build nothing" {
+    setup_kit
+    simple a
+    kit -n
+    fails kit -q
+    fails kit -t
+    [ ! -e "$SAGE_LOCAL" ]
+}
+
+@test "another version: the old one goes, the new one comes, and so do those that depend on it" {
+    setup_kit
+    package a <<<'echo >"$P/lib/a-$SAGE_PKG_VERSION"'
+    simple b a
+    simple c
+    kit
+    echo 2.0 >pkgs/a/version
+    newer pkgs/a/version
+    run kit
+    [[ $output = *'a 1.0: uninstalled'*'a 2.0: installed'*'b 1.0: installed'* ]]
+    [[ $output != *'c 1.0'* ]]
+    [ "$(tree)" = './lib
+./lib/a-2.0
+./lib/b
+./lib/c' ]
+}
+
+@test "an uninstall takes out what is the package's, and the folders that nobody needs any more" {
+    setup_kit
+    package a <<<'mkdir -p "$P/lib/mine/deep"; echo >"$P/lib/mine/deep/a"; echo >"$P/lib/a"; ln -s a "$P/lib/link"'
+    simple b
+    kit
+    run kit a-uninstall
+    [ "$status" = 0 ]
+    [ "$output" = 'a 1.0: uninstalled' ]
+    [ "$(tree)" = './lib
+./lib/b' ]
+    run kit a-uninstall
+    [ "$status" = 0 ]
+    [ "$output" = 'a: not installed' ]
+    kit
+    [ -e "$SAGE_LOCAL/lib/mine/deep/a" ]
+}
+
+@test "files come and go whatever they are called" {
+    setup_kit
+    package a <<<'for n in " two  blanks " "quo\"te" "it'\''s" -f "back\\slash" "*" "\$HOME" "#"; do echo >"$P/lib/$n"; done'
+    kit
+    [ "$(find "$SAGE_LOCAL/lib" -type f | wc -l)" -eq 8 ]
+    kit a-uninstall
+    [ "$(tree)" = '' ]
+}
+
+@test "what is there, of another package or nobody's, is not overwritten" {
+    setup_kit
+    simple a
+    package b a <<<'echo b >"$P/lib/a"'
+    package c a <<<'echo c >"$P/lib/mine"'
+    mkdir -p "$SAGE_LOCAL/lib"
+    echo mine >"$SAGE_LOCAL/lib/mine"
+    run kit -k
+    [ "$status" = 2 ]
+    [[ $output = *"sage-spkg: b: $SAGE_LOCAL/lib/a belongs to a"* ]]
+    [[ $output = *"sage-spkg: c: $SAGE_LOCAL/lib/mine is there already"* ]]
+    [ "$(cat "$SAGE_LOCAL/lib/a" "$SAGE_LOCAL/lib/mine")" = "1.0
+mine" ]
+    run kit list
+    [[ $output = *'b '*' -'* ]]
+}
+
+@test "a package cannot reach out of the tree" {
+    setup_kit
+    mkdir outside
+    package a <<<'echo >"$SAGE_DESTDIR/escaped"'
+    package b <<<'mkdir -p "$P/var/lock"; echo >"$P/var/lock/pip.lock"'
+    package c <<<'mkdir "$P/link"; echo >"$P/link/file"'
+    mkdir -p "$SAGE_LOCAL"
+    ln -s ../outside "$SAGE_LOCAL/link"
+    run kit -k
+    [[ $output = *"a: outside of $SAGE_LOCAL: /escaped"* ]]
+    [[ $output = *"b: $SAGE_LOCAL/var is where the kit keeps its own files"* ]]
+    [[ $output = *"c: $SAGE_LOCAL/link is there already"* ]]
+    [ "$(ls outside)" = '' ]
+    [ "$(tree)" = ./link ]
+}
+
+@test "a failure shows the log's end and its place, and leaves the older version" {
+    setup_kit
+    simple a
+    kit
+    echo 'echo the reason; exit 3' >>pkgs/a/spkg-install
+    echo 2.0 >pkgs/a/version
+    newer pkgs/a/version
+    run kit
+    [ "$status" = 2 ]
+    [[ $output = *"a 2.0: FAILED after "*", the end of $SAGE_LOCAL/var/log/a.log:"*"the reason"* ]]
+    [ "$(cat "$SAGE_LOCAL/lib/a")" = 1.0 ]
+    run kit list
+    [[ $output = *'a '*2.0*default*1.0* ]]
+}
+
+@test "killed in the middle of an install: the next make starts again" {
+    setup_kit
+    package a <<<'mkdir -p "$P/bin" "$P/lib"; echo >"$P/bin/one"; echo >"$P/lib/two"'
+    halt_at lib
+    PATH=$PWD/bin:$PATH launch M kit_itself
+    expect 'a 1.0: building, *'
+    expect 'in the middle'
+    kill -KILL -- "-$(pid M)"
+    [ "$(tree)" = './bin
+./bin/one
+./lib' ]
+    run kit list
+    [[ $output = *'a '*1.0*default*-* ]]
+    run kit
+    [ "$status" = 0 ]
+    [[ $output = *'a: took out what an interrupted run had left'*'a 1.0: installed'* ]]
+    [ "$(tree)" = './bin
+./bin/one
+./lib
+./lib/two' ]
+}
+
+@test "killed in the middle of an install: an uninstall leaves nothing" {
+    setup_kit
+    package a <<<'mkdir -p "$P/bin" "$P/lib"; echo >"$P/bin/one"; echo >"$P/lib/two"'
+    halt_at lib
+    PATH=$PWD/bin:$PATH launch M kit_itself
+    expect 'a 1.0: building, *'
+    expect 'in the middle'
+    kill -KILL -- "-$(pid M)"
+    kit a-uninstall
+    [ "$(tree)" = '' ]
+}
+
+@test "stopped in the middle of an install: nothing of it is left" {
+    setup_kit
+    package a <<<'mkdir -p "$P/bin" "$P/lib"; echo >"$P/bin/one"; echo >"$P/lib/two"'
+    group=
+    for signal in TERM INT HUP; do
+        rm -rf bin "$STAGE/mv.gate"
+        halt_at lib
+        PATH=$PWD/bin:$PATH launch M kit_itself
+        expect 'a 1.0: building, *'
+        expect 'in the middle'
+        # Make passes on TERM, and leaves the others to the terminal, which tells all.
+        [ "$signal" = TERM ] || group=-
+        kill -s "$signal" -- "$group$(pid M)"
+        open_gate mv
+        expect 'a: took out what an interrupted run had left'
+        expect 'a 1.0: stopped after * s, nothing of it is left'
+        fails wait "$(pid M)"
+        [ "$(tree)" = '' ]
+        while IFS= read -r -t 0.01 -u 9 line; do echo "  $line"; done   # make's own words
+    done
+}
+
+@test "stopped while it compiles: the compiler goes, too" {
+    setup_kit
+    make_gate never
+    package a <<<'sh -c "echo \$\$ >compiler; echo compiling >$STAGE/events; read -r _ <$STAGE/never.gate"; true'
+    launch M kit_itself
+    expect 'a 1.0: building, *'
+    expect 'compiling'
+    compiler=$(cat "$SAGE_LOCAL"/var/build/a/*/work/compiler)
+    kill -TERM "$(pid M)"
+    expect 'a 1.0: stopped after *'
+    fails kill -0 "$compiler"
+}
+
+@test "each thing that can be wrong with a package is one line, before anything is done" {
+    setup_kit
+    simple a
+    simple b
+    export MAKE_KIT="$MAKE --no-print-directory -f build/make/Makefile"
+
+    mkdir pkgs/c;                           says_once $MAKE_KIT; [[ $output = *'/pkgs/c: has no version'* ]]
+    echo 1.0 >pkgs/c/version
+    echo default >pkgs/c/type;              says_once $MAKE_KIT
+    [[ $output = *'/pkgs/c: has neither spkg-install nor requirements.txt'* ]]
+    echo true >pkgs/c/spkg-install
+    echo nosuch >pkgs/c/dependencies;       says_once $MAKE_KIT
+    [[ $output = *'/pkgs/c: depends on nosuch, which is no package'* ]]
+    echo a >pkgs/c/dependencies
+    echo b >pkgs/a/dependencies
+    echo c >pkgs/b/dependencies;            says_once $MAKE_KIT
+    [[ $output = *': depends on itself: '*' -> '*' -> '*' -> '* ]]
+    rm pkgs/b/dependencies
+    echo maybe >pkgs/c/type;                says_once $MAKE_KIT; [[ $output = *"/pkgs/c: its type is 'maybe'"* ]]
+    rm -r pkgs/c
+    cp -R pkgs/a 'pkgs/a b';                says_once $MAKE_KIT; [[ $output = *'/pkgs/a b: a package name is'* ]]
+    mv 'pkgs/a b' pkgs/all;                 says_once $MAKE_KIT; [[ $output = *'/pkgs/all: is a goal of make'* ]]
+    rm -r pkgs/all
+    kit
+}
+
+@test "a requirements.txt that does not pin its version, and a folder with a blank" {
+    setup_kit
+    simple pip
+    simple a
+    rm pkgs/a/spkg-install
+    echo 'a>=1.0' >pkgs/a/requirements.txt
+    says_once "$MAKE" -f build/make/Makefile
+    [[ $output = *'/pkgs/a: requirements.txt does not pin its version'* ]]
+    run kit SAGE_LOCAL="$PWD/two words"
+    [ "$status" = 2 ]
+    [ "${#lines[@]}" = 1 ]
+    [[ $output = *'may have a blank in its name'* ]]
+    [ ! -e 'two words' ]
+}
+
+@test "a package that no package is" {
+    setup_kit
+    simple a
+    run kit nosuch
+    [ "$status" = 2 ]
+    [[ $output = *"No rule to make target"*nosuch* ]]
+    run kit nosuch-uninstall
+    [ "$status" = 2 ]
+}
+
+@test "an install script has the compiler, the tree's commands, job slots and the lock" {
+    setup_kit
+    package a <<<'echo "echo found" >"$P/tool"; chmod +x "$P/tool"; mkdir "$P/bin"; mv "$P/tool" "$P/bin"'
+    package b a <<'EOF'
+tool
+printf 'all: left right\nleft right:; @echo $@\n' >below
+$MAKE -f below
+$CC --version >/dev/null
+$(SAGE_FLOCK) rebase.lock sh -c 'echo "locked: $SAGE_FLOCK_HELD"'
+echo "$SAGE_PKG $SAGE_PKG_VERSION" >"$P/lib/b"
+EOF
+    kit -j3
+    run cat "$SAGE_LOCAL/var/log/b.log"
+    echo "$output"
+    for said in found left right 'locked: */rebase.lock/'; do
+        [[ $output = *$said* ]]
+    done
+    [[ $output != *jobserver* ]]
+    [ "$(cat "$SAGE_LOCAL/lib/b")" = 'b 1.0' ]
+}
+
+@test "who waits for a lock is told on the screen, not in the log" {
+    setup_kit
+    simple a
+    start A "$SAGE_LOCAL/var/lock/rebase.lock";     expect 'A in'
+    launch M kit_itself
+    expect 'a 1.0: building, *'
+    expect 'sage-flock: waiting for shared lock rebase.lock *'
+    [ "$(tree)" = '' ]
+    open_gate A;    expect 'A out'
+    expect 'sage-flock: got *'
+    expect 'a 1.0: installed in * s'
+}
+
+# The stand-in for Cygwin's rebase fails when another touches a DLL meanwhile. Package b comes while it sweeps for a.
+rebase_while_b_comes() {
+    for name in a b; do
+        package $name <<<"echo >\"\$P/lib/$name.dll\""
+    done
+    make_gate sweep
+    export SAGE_REBASE="$PYTHON $ROOT/tests/rebase-stand-in.py"
+    export REBASE_STAND_IN="echo sweeping >$STAGE/events; read -r _ <$STAGE/sweep.gate"
+    launch A kit_itself a
+    expect 'a 1.0: building, *'
+    expect 'a 1.0: installed *'
+    expect 'sweeping'
+    launch B kit_itself b
+    expect 'b 1.0: building, *'
+}
+
+@test "a rebase and an install keep out of each other's way" {
+    setup_kit
+    rebase_while_b_comes
+    expect 'sage-flock: waiting for shared lock rebase.lock *'
+    open_gate sweep
+    ends A 0
+    expect 'sage-flock: got *'
+    expect 'b 1.0: installed *'
+    expect 'sweeping'
+    open_gate sweep
+    ends B 0
+}
+
+@test "and without locks they do not" {
+    setup_kit
+    cp "$ROOT/tests/pass-through.py" build/bin/sage-flock
+    rebase_while_b_comes
+    expect 'b 1.0: installed *'
+    expect 'sweeping'
+    open_gate sweep
+    open_gate sweep
+    ends A 2
+}
+
+@test "the default packages at -j8, from the top: real ones, at work" {
+    copy_kit
+    "$MAKE" -j8 </dev/null
+    run "$MAKE" -j8
+    [[ $output = *'Nothing to be done'* ]]
+    [ "$("$MAKE" -s list | awk '$3 == "default" && $4 != $2')" = '' ]
+
+    echo 'some words' >text
+    local/bin/tiny pack text.tiny text
+    mkdir out
+    (cd out && ../local/bin/tiny unpack ../text.tiny)
+    cmp text out/text
+    [ "$(local/bin/tinygrep words text.tiny)" = 'text.tiny: text: 1' ]
+    [ "$(wc -l <local/share/dll-list.txt)" -eq 3 ]
+    local/bin/python -m pip check
+
+    "$MAKE" tinyio-uninstall
+    fails local/bin/python -c 'import tinyio'
+    "$MAKE" clean
+    [ ! -e local ]
+}
+
+@test "make install puts sage-flock where nothing of the checkout is needed" {
+    copy_kit
+    "$MAKE" install PREFIX=/opt/it DESTDIR="$PWD/dest"
+    rm -rf build
+    [ "$(cd / && "$OLDPWD/dest/opt/it/bin/sage-flock" "$OLDPWD/x.lock" echo hello)" = hello ]
+    [ -n "$(find dest -name '*.pyc')" ]
+}

@@ -1,0 +1,450 @@
+#!/usr/bin/env bats
+# The users of one lock know of each other: fair, nested, named, and plain where they cannot know.
+
+load lib
+
+# Writers and readers
+
+# A writer waits behind so many readers; each that leaves comes back, and more come.
+fair_among() {
+    local i
+    for ((i = 1; i <= $1; i++)); do
+        start "R$i" -s x.lock
+        expect "R$i in"
+    done
+    start W x.lock
+    expect_waiting exclusive x.lock W
+    for ((i = 1; i < $1; i++)); do
+        open_gate "R$i"
+        expect "R$i out"
+        ends "R$i" 0
+        start "S$i" -s x.lock
+        expect_waiting shared x.lock "S$i"
+    done
+    open_gate "R$1"
+    expect "R$1 out"
+    expect_got exclusive x.lock
+    expect 'W in'
+    open_gate W
+    expect 'W out'
+    for ((i = 1; i < $1; i++)); do
+        expect '*'
+        expect '*'
+    done >heard
+    [ "$(grep -c '  S. in$' heard)" = $(($1 - 1)) ]
+    expect_nothing_more
+}
+
+@test "a writer gets in before any reader that asked after it: two readers" {
+    fair_among 2
+}
+
+@test "a writer gets in before any reader that asked after it: four readers" {
+    fair_among 4
+}
+
+@test "a writer gets in before any reader that asked after it: eight readers" {
+    fair_among 8
+}
+
+@test "a reader that finds readers inside and no writer waiting goes in" {
+    start A -s x.lock
+    expect 'A in'
+    start W -w 0.05 x.lock
+    expect_waiting exclusive x.lock W
+    expect 'sage-flock: x.lock: not got within *'
+    ends W 1
+    start B -s x.lock
+    expect 'B in'
+}
+
+@test "a writer that is killed while it waits holds up no reader" {
+    start A -s x.lock
+    expect 'A in'
+    start W x.lock
+    expect_waiting exclusive x.lock W
+    start B -s x.lock
+    expect_waiting shared x.lock B
+    kill -KILL "$(pid W)"
+    expect_got shared x.lock
+    expect 'B in'
+}
+
+@test "-n does not queue: it overtakes a waiting writer" {
+    start A -s x.lock
+    expect 'A in'
+    start W x.lock
+    expect_waiting exclusive x.lock W
+    run sage-flock -n -s x.lock echo in
+    [ "$status" = 0 ]
+    [ "$output" = in ]
+}
+
+# on_descriptor NAME WHAT: a shell that locks its descriptor 7, each time its gate opens, as the options WHAT say.
+on_descriptor() {
+    local name=$1
+    shift
+    make_gate "$name"
+    # shellcheck disable=SC2016 # for that shell
+    launch "$name" "$SHELL_UNDER_TEST" -c 'exec 7>x.lock; name=$0
+        for options; do
+            sage-flock $options 7 7>&7 || echo "$name failed: $?"
+            echo "$name $options"
+            read -r _ <"$STAGE/$name.gate"
+        done' "$name" "$@"
+}
+
+@test "a shell's own descriptor: a writer gets in before any reader that asked after it" {
+    on_descriptor A -s
+    expect 'A -s'
+    on_descriptor W -x
+    expect 'sage-flock: waiting for exclusive lock 7*'
+    on_descriptor B -s
+    expect 'sage-flock: waiting for shared lock 7*'
+    start C -s x.lock
+    expect_waiting shared x.lock C
+    open_gate A
+    expect_got exclusive 7
+    expect 'W -x'
+    open_gate W
+    for _ in 1 2 3 4; do expect '*'; done >heard
+    grep -q 'B -s' heard
+    grep -q 'C in' heard
+}
+
+@test "a shell's own descriptor: what it has, it has, though a writer waits" {
+    on_descriptor A -s -s
+    expect 'A -s'
+    start W x.lock
+    expect_waiting exclusive x.lock W
+    open_gate A
+    expect 'A -s'
+    open_gate A
+    expect_got exclusive x.lock
+    expect 'W in'
+}
+
+@test "a shell's own descriptor: asked for another way, it makes way for a writer that waits" {
+    on_descriptor A -s -x
+    expect 'A -s'
+    start W x.lock
+    expect_waiting exclusive x.lock W
+    open_gate A
+    for _ in 1 2 3; do expect '*'; done >heard
+    cat heard
+    grep -q 'waiting for exclusive lock 7' heard
+    grep -q 'got exclusive lock x.lock' heard
+    grep -q 'W in' heard
+    open_gate W
+    expect 'W out'
+    expect_got exclusive 7
+    expect 'A -x'
+}
+
+# One inside the other
+
+@test "in an exclusive lock the same lock runs, exclusive or shared" {
+    for inner in -x -s '-n -x' '-w 100 -s'; do
+        # shellcheck disable=SC2086 # words
+        launch nested sage-flock x.lock sage-flock $inner x.lock echo ran
+        expect ran
+        ends nested 0
+    done
+    expect_nothing_more
+}
+
+@test "in a shared lock a shared one runs, though a writer waits" {
+    make_gate A
+    launch A sage-flock -s x.lock sh -c 'actor A; sage-flock -s x.lock echo ran'
+    expect 'A in'
+    start W x.lock
+    expect_waiting exclusive x.lock W
+    open_gate A
+    expect 'A out'
+    expect ran
+    expect_got exclusive x.lock
+    expect 'W in'
+}
+
+@test "in a shared lock an exclusive one is refused at once: 125, and why" {
+    for inner in -x '-n -x' '-w 100 -x'; do
+        # shellcheck disable=SC2086 # words
+        launch nested sage-flock -s x.lock sage-flock $inner x.lock echo ran
+        expect 'sage-flock: x.lock: held shared by the command that this one runs under, *'
+        ends nested 125
+    done
+    expect_nothing_more
+}
+
+@test "the inner status is the outer's" {
+    launch nested sage-flock x.lock sage-flock -s x.lock sh -c 'exit 7'
+    ends nested 7
+}
+
+@test "three deep, through make and sh, by name and by path" {
+    command -v "$MAKE" >/dev/null || skip 'no make here'
+    ln -s x.lock link.lock
+    mkdir sub
+    cat >makefile <<'END'
+outer:
+	@sage-flock -s link.lock sh -c 'cd sub && sage-flock ../x.lock $(MAKE) -s -f ../makefile inner'
+inner:
+	@sage-flock -s '$(CURDIR)/../x.lock' actor A
+END
+    make_gate A
+    launch make sage-flock x.lock "$MAKE"
+    expect 'A in'
+    open_gate A
+    expect 'A out'
+    ends make 0
+    expect_nothing_more
+}
+
+@test "the outer lock outlives the inner one" {
+    for inner in x s; do
+        name=A$inner
+        make_gate "$name"
+        # shellcheck disable=SC2016 # for that shell
+        launch "$name" sage-flock x.lock sh -c 'sage-flock -$1 x.lock true; actor $0' "$name" "$inner"
+        expect "$name in"
+        taken x.lock
+        start "B$inner" x.lock
+        expect_waiting exclusive x.lock "B$inner"
+        open_gate "$name"
+        expect "$name out"
+        expect_got exclusive x.lock
+        expect "B$inner in"
+        open_gate "B$inner"
+        expect "B$inner out"
+        ends "B$inner" 0
+    done
+}
+
+@test "another lock in between changes nothing" {
+    launch nested sage-flock x.lock sage-flock y.lock sage-flock x.lock sage-flock y.lock echo ran
+    expect ran
+    ends nested 0
+    free x.lock
+    free y.lock
+}
+
+@test "a daemon that outlived the lock waits like anybody" {
+    make_gate D
+    make_gate A
+    # shellcheck disable=SC2016 # for that shell
+    launch A sage-flock x.lock sh -c '{ actor D; exec sage-flock x.lock echo ran; } & read -r _ <"$STAGE/A.gate"'
+    expect 'D in'
+    open_gate A
+    ends A 0
+    start B x.lock
+    expect 'B in'
+    open_gate D
+    expect 'D out'
+    expect "sage-flock: waiting for exclusive lock x.lock to run 'echo ran': held by *"
+    open_gate B
+    expect 'B out'
+    expect_got exclusive x.lock
+    expect ran
+}
+
+@test "SAGE_FLOCK_HELD alone lets nobody in" {
+    start other other.lock
+    expect 'other in'
+    launch K sage-flock x.lock sh -c 'echo "$SAGE_FLOCK_HELD"; exec actor K'
+    make_gate K
+    IFS= read -r -t "$PATIENCE" -u 9 killed
+    expect 'K in'
+    kill -KILL -- "-$(pid K)"
+    [ -f "$killed" ]
+    start A x.lock
+    expect 'A in'
+    touch "${killed%/*}/h.1-1"
+    mkfifo "${killed%/*}/h.1-2"
+    number=0
+    for held in "$killed" "${killed%/*}/h.1-1" "${killed%/*}/h.1-2" "${killed%/*}/gate" "${killed%/*}" \
+        "$PWD"/.sage-flock/other.lock/h.* "$PWD/x.lock" h.1-1 / : "::$killed:" %3A "$(printf 'h.\377\n')"; do
+        number=$((number + 1))
+        SAGE_FLOCK_HELD=$held start "B$number" -n x.lock
+        ends "B$number" 1
+    done
+    expect_nothing_more
+}
+
+# Where there can be no sidecar
+
+# plain LOCK WHY: LOCK locks, says why only that, and lets a second one wait.
+plain() {
+    run sage-flock --verbose "$1" echo ran
+    [ "$status" = 0 ]
+    [[ $output == "sage-flock: $1: a plain lock, neither fair nor named: $2"*ran ]]
+    run sage-flock "$1" echo ran
+    [ "$output" = ran ]
+    start A "$1"
+    expect 'A in'
+    taken "$1"
+    start B "$1"
+    expect "sage-flock: waiting for exclusive lock $1 to run *"
+    open_gate A
+    expect 'A out'
+    expect_got exclusive "$1"
+    expect 'B in'
+    open_gate B
+    expect 'B out'
+    ends B 0
+    run sage-flock --status "$1"
+    [ "$status" = 0 ]
+}
+
+@test "a folder is a plain lock" {
+    mkdir folder
+    plain folder 'it is not a regular file'
+    [ ! -e .sage-flock ]
+    [ -z "$(ls -A folder)" ]
+}
+
+@test "a file with content is a plain lock" {
+    echo content >data
+    plain data 'the lock file has content'
+    [ ! -e .sage-flock ]
+}
+
+@test "a plain lock where the sidecar's place is a file" {
+    touch .sage-flock
+    plain x.lock "$PWD/.sage-flock"
+    [ ! -s .sage-flock ]
+}
+
+@test "a plain lock where the sidecar's place is a link, which nothing is written through" {
+    mkdir elsewhere
+    ln -s elsewhere .sage-flock
+    plain x.lock "$PWD/.sage-flock"
+    [ -z "$(ls -A elsewhere)" ]
+}
+
+@test "a plain lock where the lock's place in it is a link, which nothing is written through" {
+    mkdir elsewhere .sage-flock
+    ln -s ../elsewhere .sage-flock/x.lock
+    plain x.lock "$PWD/.sage-flock/x.lock is no plain folder"
+    [ -z "$(ls -A elsewhere)" ]
+}
+
+@test "a plain lock where the gate is a link, or a folder" {
+    mkdir -p .sage-flock/x.lock .sage-flock/y.lock/gate
+    touch elsewhere
+    ln -s ../../elsewhere .sage-flock/x.lock/gate
+    plain x.lock "$PWD/.sage-flock/x.lock: Too many"
+    rm "$STAGE"/*.gate
+    plain y.lock "$PWD/.sage-flock/y.lock: Is a directory"
+}
+
+@test "a plain lock where the folder may not be written to" {
+    mkdir folder
+    touch folder/x.lock
+    chmod 555 folder
+    run as_mere_mortal sage-flock --verbose folder/x.lock echo ran
+    [ "$status" = 0 ]
+    [[ $output == 'sage-flock: folder/x.lock: a plain lock, neither fair nor named: '*'Permission denied'*ran ]]
+}
+
+# Who holds, who waits
+
+@test "the waiting line names each holder: process, command, how long" {
+    start A -s x.lock
+    expect 'A in'
+    start B -s x.lock
+    expect 'B in'
+    start C x.lock
+    expect "sage-flock: waiting for exclusive lock x.lock to run 'actor C': held by $(pid A) 'actor A' for [0-9.]* s and $(pid B) 'actor B' for [0-9.]* s"
+    start D -s x.lock
+    expect "sage-flock: waiting for shared lock x.lock to run 'actor D': held by $(pid A) 'actor A' for [0-9.]* s and $(pid B) 'actor B' for [0-9.]* s; before us waits $(pid C) 'actor C'"
+}
+
+@test "of many holders the waiting line names three and counts the rest" {
+    for name in A B C D E; do
+        start "$name" -s x.lock
+        expect "$name in"
+    done
+    start W x.lock
+    expect "*: held by $(pid A) 'actor A' for * s, $(pid B) 'actor B' for * s, $(pid C) 'actor C' for * s and 2 more"
+}
+
+@test "the waiting line names a stranger who holds the lock by flock(2)" {
+    [ -r /proc/locks ] || skip 'nothing here tells who it is'
+    make_gate A
+    launch A tool hold x.lock actor A
+    expect 'A in'
+    start B x.lock
+    expect "sage-flock: waiting for exclusive lock x.lock to run 'actor B': held by $(pid A) '*actor A'"
+    run sage-flock --status x.lock
+    [[ ${lines[1]} == "x.lock  holds  ?"*" $(pid A) "*" "*actor\ A ]]
+}
+
+@test "the waiting line names a shell that holds the lock by its descriptor" {
+    [ -r /proc/locks ] || skip 'nothing here tells who it is'
+    on_descriptor A -x
+    expect 'A -x'
+    start B x.lock
+    expect "sage-flock: waiting for exclusive lock x.lock to run 'actor B': held by $(pid A) '*'"
+}
+
+@test "the waiting line names strangers beside holders of ours" {
+    [ -r /proc/locks ] || skip 'nothing here tells who it is'
+    command -v flock >/dev/null || skip 'no flock(1) here'
+    start A -s x.lock
+    expect 'A in'
+    make_gate F
+    launch F flock -s x.lock actor F
+    expect 'F in'
+    start B x.lock
+    expect "sage-flock: waiting for exclusive lock x.lock to run 'actor B': held by $(pid A) 'actor A' for [0-9.]* s and $(pid F) 'flock -s x.lock actor F'"
+    run sage-flock --status x.lock
+    [[ $output == *$(pid F)* ]]
+}
+
+@test "the holder is named as long as its command runs, though its sage-flock is killed" {
+    start A x.lock
+    expect 'A in'
+    kill -KILL "$(pid A)"
+    start B x.lock
+    expect "sage-flock: waiting for exclusive lock x.lock to run 'actor B': held by $(pid A) 'actor A' for *"
+}
+
+@test "a folder does not grow by the killed, though nobody looks" {
+    most=0
+    for i in {1..20}; do
+        start "A$i" x.lock
+        expect "A$i in"
+        kill -KILL -- "-$(pid "A$i")"
+        ends "A$i" 137
+        now=$(ls .sage-flock/x.lock | wc -l)
+        [ "$now" -le "$most" ] || most=$now
+    done
+    echo "$most"
+    [ "$most" -gt 10 ]
+    [ "$most" -lt 20 ]
+}
+
+@test "who has gone leaves nothing, who waits no more no pointer" {
+    start A x.lock
+    expect 'A in'
+    make_gate B
+    launch B sage-flock y.lock sage-flock x.lock actor B
+    expect 'sage-flock: waiting for exclusive lock x.lock *'
+    ls .sage-flock/y.lock >heard
+    [ "$(grep -c '^p' heard)" = 1 ]
+    open_gate A
+    expect 'A out'
+    expect_got exclusive x.lock
+    expect 'B in'
+    ls .sage-flock/y.lock >heard
+    [ "$(grep -c '^p' heard)" = 0 ]
+    open_gate B
+    expect 'B out'
+    ends B 0
+    [ "$(ls -A .sage-flock/x.lock)" = gate ]
+    [ "$(ls -A .sage-flock/y.lock)" = gate ]
+}
+
+@test "nothing is left and nobody is stuck after random kills" {
+    "$PYTHON" "$ROOT/tests/kills.py" --kills 40 --seed 7
+}

@@ -1,0 +1,40 @@
+"""The command under the lock in crash.py: a witness of who is inside together.
+
+    witness.py FOLDER MODE SECONDS [KEEP]
+
+While it lives it keeps FOLDER/witness locked by lockf(3), shared or exclusive as its own lock is.  The kernel drops that
+lock at the very moment of its death, however it dies, before any flock(2) that it inherited: so two witnesses who find
+the file taken are two who were inside together, killed or not.  With KEEP it waits for the file instead (crash.py looks
+at it, too), and does not mind signals.  FOLDER/log gets a line, in one write, as it comes in and as it goes out.
+"""
+
+import fcntl
+import posix        # not os, nor signal before it is needed: starting this is most of what the crash test does
+import sys
+import time
+
+
+def main(folder, mode, seconds, keep=None):
+    log = posix.open(folder + '/log', posix.O_WRONLY | posix.O_APPEND)
+
+    def say(what):
+        posix.write(log, ('%s %d %d\n' % (what, posix.getpid(), posix.getppid())).encode('ascii'))
+
+    if keep == 'stubborn':
+        import signal
+        for number in signal.SIGTERM, signal.SIGHUP, signal.SIGINT:
+            signal.signal(number, signal.SIG_IGN)
+    witness = posix.open(folder + '/witness', posix.O_RDWR)
+    operation = fcntl.LOCK_SH if mode == 'shared' else fcntl.LOCK_EX
+    try:
+        fcntl.lockf(witness, operation | (0 if keep else fcntl.LOCK_NB))
+    except EnvironmentError:
+        say('together')
+        return 99
+    say('in')
+    time.sleep(float(seconds))
+    say('out')
+    return 0
+
+
+sys.exit(main(*sys.argv[1:]))
