@@ -453,6 +453,15 @@ def ambiguous_word(case):
             return unused.replace(repr('--unused'), repr(w)) == case.ours
 
 
+def shortens_one_option(case):
+    # With a name written out all is the same.
+    for at, w in enumerate(case.words):
+        names = [name for name, _, _ in case.meanings(w) or ()]
+        if len(names) > 1 and case.theirs == USAGE_ERROR:
+            words = case.words[:at] + [names[0] + ''.join(w.partition('=')[1:])] + case.words[at + 1:]
+            return case.retry(words) == case.ours
+
+
 def positional_could_wait(case):
     # A plain word, an option, a plain word; and a positional that needs none.
     kinds = ''.join([case.meanings(w) is None and 'p' or 'o' for w in case.words])
@@ -513,6 +522,8 @@ DECIDED = [
      'up to 3.13.0 an ambiguous word is an error wherever it stands, in the command too; later only where it is used',
      ambiguous_word),
     (flock, ['-h', '--no'], HELP, 'the same', ambiguous_word),
+    (flock, ['--nonb', 'lock'], "lock='lock' wait=False",
+     'what shortens two names of one option is that option, as for getopt and so flock(1)', shortens_one_option),
     (maybe, ['a', '-f', '2'], "flag=True one='a' two=2",
      'up to 3.13.0 a positional that may be empty is made so by the first option behind the one before it',
      positional_could_wait),

@@ -88,7 +88,8 @@ def output_of(argv):
 # ---- One lock, nobody else
 
 def uncontended(runs):
-    title('Taking a lock that nobody else wants', 'milliseconds, medians of %d; `floor` is `python -S -E -c pass` + `true`' % runs)
+    title('Taking a lock that nobody else wants',
+          'milliseconds, medians of %d; `floor` is `python -S -E -c pass` + `true`' % runs)
     flock, true = usual_times([[FLOCK, 'x.lock', 'true'], ['true']], runs)
     row('', 'sage-flock', 'floor', 'ratio', 'above floor')
     row('flock(1)', ms(flock), '', '', '')

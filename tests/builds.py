@@ -25,7 +25,7 @@ import time
 from family import PATIENCE, Children, Wrong, adopt_orphans, end_all, expect
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-OURS, STRANGER, UNLOCKED = '$(SAGE_FLOCK)', 'flock', 'env -u'     # `env -u x.lock COMMAND` is COMMAND, and as slow to start
+OURS, STRANGER, UNLOCKED = '$(SAGE_FLOCK)', 'flock', 'env -u'     # `env -u x.lock COMMAND` is but COMMAND
 now = getattr(time, 'monotonic', time.time)
 
 # What a job does.  The driver sees on the fifo how many are at work.

@@ -190,6 +190,8 @@ class Crash(object):
             self.faults.append('the lock is not free in the end')
         if not self.rounds:
             self.faults.append('nobody ever came in')
+        if self.shared > 0.5 and self.most < 2:
+            self.faults.append('nobody ever shared')
         last = self.scene.start('exclusive', 0)
         while not last.is_over() and not last.hangs():
             time.sleep(runs.TICK)

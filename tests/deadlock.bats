@@ -180,6 +180,20 @@ blocked() {
     goes_through A v.lock
 }
 
+@test "a ring through the outermost of three, closed by the innermost" {
+    nest B v.lock / x.lock
+    make_gate A
+    launch A sage-flock x.lock sage-flock y.lock sage-flock z.lock ./nested A v.lock
+    expect 'A in'
+    open_gate B
+    expect "sage-flock: waiting for exclusive lock x.lock *"
+    open_gate A
+    expect "sage-flock: v.lock: deadlock: * waits for v.lock, held by $(pid B) *; * waits for x.lock, held by $(pid A) *"
+    expect 'A ended 125'
+    ends A 125
+    goes_through B x.lock
+}
+
 @test "of two that close a ring at the same moment one goes through" {
     for round in 1 2 3 4 5; do
         nest "A$round" x.lock / y.lock

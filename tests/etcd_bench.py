@@ -77,8 +77,9 @@ def main(*options):
             return len(etcd_servers.post(cluster.clients[0], '/v3/lease/leases', {}, 5).get('leases', []))
 
         for name, argv in sorted(lockers.items()):
-            print('%s, %s waiters: %.1f ms for each hand-over' % (
-                name, given.get('waiters', 50), hand_over(argv, environment, int(given.get('waiters', 50)), leases, folder + '/gate')))
+            waiters = int(given.get('waiters', 50))
+            print('%s, %d waiters: %.1f ms for each hand-over' % (
+                name, waiters, hand_over(argv, environment, waiters, leases, folder + '/gate')))
         for name, argv in sorted(lockers.items()):
             print("%s: a command's exit status 7 becomes %d" % (name, subprocess.call(
                 argv + ['sh', '-c', 'exit 7'], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)))

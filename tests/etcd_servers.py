@@ -28,7 +28,7 @@ class Cluster(object):
         scheme = 'https' if tls else 'http'
         self.all_peers = ','.join(['m%d=http://127.0.0.1:%d' % one for one in enumerate(peers)])
         self.commands = [[
-            'etcd', '--name', 'm%d' % i, '--data-dir', '%s/m%d' % (folder, i), '--logger', 'zap',
+            'etcd', '--name', 'm%d' % i, '--data-dir', '%s/m%d' % (folder, i), '--logger', 'zap', '--bcrypt-cost', '4',
             '--listen-client-urls', '%s://127.0.0.1:%d' % (scheme, self.clients[i]),
             '--advertise-client-urls', '%s://127.0.0.1:%d' % (scheme, self.clients[i]),
             '--listen-peer-urls', 'http://127.0.0.1:%d' % peers[i],

@@ -32,7 +32,8 @@ from search import report
 
 WRITES = ('alone', 'write', 'giving', 'kept')   # a guardian that has the pool's write end open
 OWES = ('giving', 'heard', 'take', 'kept', 'mine')
-NOBODY = ('', False, False)                     # no guardian: its stage, was it told, does a dead waiter's lock hang on it
+# A guardian: its stage, was it told, does a dead waiter's lock hang on it.
+NOBODY = ('', False, False)
 
 
 class Slots(object):

@@ -413,15 +413,15 @@ class Trap(object):
     def pair(self, kind):
         """Two descriptors that are no jobserver, (read end, write end) by name."""
         if kind == 'two pipes':
-            (a, b), (c, d) = self._pipe(), self._pipe()
+            (a, b), (c, d) = self.pipe(), self.pipe()
             return a, d
         if kind == 'swapped':
-            return tuple(reversed(self._pipe()))
+            return tuple(reversed(self.pipe()))
         if kind == 'read ends':
-            end = self._pipe()[0]
+            end = self.pipe()[0]
             return end, end
         if kind == 'write ends':
-            end = self._pipe()[1]
+            end = self.pipe()[1]
             return end, end
         if kind == 'both ways':
             return (self._both_ways(),) * 2
@@ -436,11 +436,11 @@ class Trap(object):
         if kind == 'file':
             return self._ends(self._file())
         if kind == 'file and pipe':
-            return self._pipe()[0], self._ends(self._file())[1]
+            return self.pipe()[0], self._ends(self._file())[1]
         if kind == 'pipe and closed':
-            return self._pipe()[0], None
+            return self.pipe()[0], None
         if kind == 'closed and pipe':
-            return None, self._pipe()[1]
+            return None, self.pipe()[1]
         if kind == 'device':
             return self._ends('/dev/zero')
         if kind == 'folder':
@@ -467,7 +467,8 @@ class Trap(object):
         self.kept.append(fd)
         return fd
 
-    def _pipe(self):
+    def pipe(self):
+        """The ends of a pipe, in which a stray byte would show."""
         ends = os.pipe()
         for end in ends:
             self._keep(end)
@@ -514,7 +515,7 @@ GARBLED = ('--jobserver-auth', '--jobserver-auth=', '--jobserver-auth=3', '--job
            '--jobserver-auth=3,4,5', '--jobserver-auth=x,y', '--jobserver-auth=3,4x', '--jobserver-auth=-3,-4',
            '--jobserver-auth=\xc2\xb2,\xc2\xb3', '--jobserver-auth=' + '9' * 5000 + ',4', '--jobserver-auth=3;4',
            '--jobserver-auth=\xff\xfe', '--jobserver=3,4', '--jobserver-fds=3 ,4', '--jobserver-auth=0x3,4',
-           '--jobserver-auth=99999999999999999999,4', '--jobserver-auth=2147483648,2147483649', '\\', '--jobserver-auth=\\')
+           '--jobserver-auth=99999999999999999999,4', '--jobserver-auth=2147483648,2147483649')
 AROUND = ('', 'k', '-j4', 'ks -j', '--no-print-directory', '-j8 --output-sync=line', 'w --warn-undefined-variables')
 
 
@@ -580,8 +581,9 @@ class Throw(object):
             self._trapped((12, 13), self.dice.choice(PAIRS))
             self.words.insert(0, '--jobserver-auth=12,13')
         words = [self.dice.choice(AROUND)] + self.words
-        if self.dice.random() < 0.4:    # variables of the command line
-            words += ['--', 'X=--jobserver-auth=3,4', '--jobserver-auth=12,13'][:self.dice.choice((1, 2, 3))]
+        if self.dice.random() < 0.4:    # variables of the command line, and a pipe that looks like a pool
+            self.inherits.update(zip((14, 15), self.trap.pipe()))
+            words += ['--', 'X=1', '--jobserver-auth=14,15']
         self.flags = ' '.join(words)
 
     def _pool(self, style):

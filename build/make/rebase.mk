@@ -24,7 +24,7 @@ REBASE_KEY ?= --key rebase
 ifneq ($(strip $(SAGE_REBASE))$(findstring CYGWIN,$(shell uname -s)),)
 REBASE = $(SAGE_FLOCK_COALESCE) $(REBASE_KEY) rebase.lock sage-rebase
 else
-REBASE = :
+REBASE = true
 endif
 
 export SAGE_REBASE

@@ -142,7 +142,7 @@ def _lock_and_command(options):
     if words:
         argv = _command(words)
         return locks.open_named(options.lock), argv
-    if not options.lock.isdigit():
+    if not host.is_number(options.lock):
         raise Failure(options.lock, "has no command to run "
                       "(only a descriptor's number goes without one)", USAGE)
     try:
@@ -283,13 +283,13 @@ def _seconds(word):
 
 
 def _status(word):
-    if not word.isdigit() or int(word) > 255:
+    if not host.is_number(word) or int(word) > 255:
         raise argparse.ArgumentTypeError('%s is no exit status from 0 to 255' % argparse.shown(word))
     return int(word)
 
 
 def _descriptor(word):
-    if not word.isdigit() or len(word) > 9:
+    if not host.is_number(word) or len(word) > 9:
         raise argparse.ArgumentTypeError('%s is no descriptor number' % argparse.shown(word))
     return int(word)
 

@@ -26,6 +26,8 @@ import posix
 
 from sage_bootstrap import host, locks, sidecar
 
+# Upper case is left out: not every file system tells it from lower case.
+_PLAIN = 'abcdefghijklmnopqrstuvwxyz0123456789-_'
 _LIMIT = 64         # bytes of the file that count
 
 
@@ -87,7 +89,7 @@ def parse(data):
     if not data:
         return 0, 0
     words = host.text(data).split()
-    if len(words) == 2 and words[0].isdigit() and words[1].isdigit():
+    if len(words) == 2 and host.is_number(words[0]) and host.is_number(words[1]):
         started, done = int(words[0]), int(words[1])
         if done <= started:
             return started, done
@@ -105,7 +107,7 @@ def key_for(argv):
 def named_key(name):
     """`name`, as the user gave it (--key), in a form that no other key has
     and that is good for a file name."""
-    if name.replace('-', '').replace('_', '').isalnum() and len(name) < 64:
+    if name and len(name) < 64 and not name.strip(_PLAIN):
         return 'k-' + name
     import hashlib
     return 'h-' + hashlib.sha256(host.raw(name)).hexdigest()

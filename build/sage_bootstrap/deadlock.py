@@ -24,17 +24,22 @@ import fcntl
 import posix
 
 from sage_bootstrap import host, locks, sidecar
+from sage_bootstrap.messages import Failure
 
 
 def exclusively(side):
     """A descriptor whose closing ends the turn to publish and look; None
     where none can be had."""
-    path = side.folder.rpartition('/')[0] + '/ring'
+    # The folder itself, because any name in it may be a lock's.
+    path = side.folder.rpartition('/')[0]
     try:
-        fd = host.private(posix.open(path, posix.O_RDWR | posix.O_CREAT | host.NOFOLLOW, 0o666))
+        fd = host.private(posix.open(path, posix.O_RDONLY | host.NOFOLLOW))
     except OSError:
         return None
-    locks.flock(fd, fcntl.LOCK_EX, path)
+    try:
+        locks.flock(fd, fcntl.LOCK_EX, path)
+    except Failure:         # as on NFS: two may both be told of one ring
+        pass
     return fd
 
 

@@ -225,7 +225,7 @@ def _client(servers):
 
 def _lease_seconds():
     word = host.getenv('SAGE_FLOCK_LEASE') or _LEASE
-    if not word.isdigit() or not 1 <= int(word) <= 3600:
+    if not host.is_number(word) or not 1 <= int(word) <= 3600:
         raise Failure('SAGE_FLOCK_LEASE', "'%s' is no whole number of seconds up to 3600" % word,
                       USAGE)
     return int(word)
@@ -239,7 +239,7 @@ def _parsed(url):
         name, colon, port = one.rpartition(':')
         if not colon or port.endswith(']'):
             name, port = one, _PORT
-        if not name or not port.isdigit() or int(port) > 65535:
+        if not name or not host.is_number(port) or int(port) > 65535:
             raise Failure(url, "'%s' is no server: it goes HOST:PORT" % one, USAGE)
         servers.append((name.strip('[]'), port))
     return servers, '/'.join([''] + [part for part in path.split('/') if part])

@@ -253,7 +253,7 @@ class Entry(object):
         fields = sidecar.parse(self.value)
         self.command = shortened(fields.get('command', '?'))
         self.host = shortened(fields.get('host', '?'))
-        self.pid = int(fields['pid']) if fields.get('pid', '').isdigit() else None
+        self.pid = int(fields['pid']) if host.is_number(fields.get('pid', '')) else None
         try:
             self.since = float(fields['since'])
         except (KeyError, ValueError):

@@ -49,13 +49,12 @@ def in_words(lock, side, mode, mine):
     except OSError:
         seen = []
     held = [one for one in seen if one.state == sidecar.HOLDS]
-    if held:
-        line = 'held by ' + listed([told(one) for one in held])
-        if mode == locks.SHARED and not [h for h in held if h.mode == locks.EXCLUSIVE]:
-            line += _behind([one for one in seen if one.state == sidecar.AT_GATE], mine)
-        return line
-    strangers = foreign(lock.fd)
-    return 'held by ' + listed(["%d '%s'" % one for one in strangers]) if strangers else ''
+    names = [told(one) for one in held]
+    names += ["%d '%s'" % one for one in foreign(lock.fd, [sidecar.pid_of(h.id) for h in held])]
+    line = 'held by ' + listed(names) if names else ''
+    if held and mode == locks.SHARED and not [h for h in held if h.mode == locks.EXCLUSIVE]:
+        line += _behind([one for one in seen if one.state == sidecar.AT_GATE], mine)
+    return line
 
 
 def told(one):
@@ -78,9 +77,19 @@ def listed(names):
     return ' and '.join([', '.join(names[:-1])] * (len(names) > 1) + names[-1:])
 
 
-def foreign(fd):
+def mode_through(lock):
+    """The mode in which the descriptor of `lock` holds it already: a shell's
+    may.  None if it does not, or without /proc."""
+    for line in _lines('/proc/self/fdinfo/%d' % lock.fd):
+        if line.startswith('lock:') and ' FLOCK ' in line:
+            return locks.EXCLUSIVE if ' WRITE ' in line else locks.SHARED
+    return None
+
+
+def foreign(fd, known=()):
     """The processes that hold a flock(2) on the file behind `fd`, by Linux's
-    /proc: a list of (pid, command line, shortened).  [] elsewhere.
+    /proc: a list of (pid, command line, shortened).  [] elsewhere.  Holders
+    that a pid of `known`, strings, has taken the lock for are left out.
 
     The kernel names the process that took the lock; where that one is gone,
     whoever still has the descriptor open holds it.
@@ -89,7 +98,8 @@ def foreign(fd):
     pids = []
     for line in _lines('/proc/locks'):
         words = line.split()
-        if len(words) > 5 and words[1] == 'FLOCK' and (words[5] + ' ').endswith(inode):
+        if (len(words) > 5 and words[1] == 'FLOCK' and words[4] not in known
+                and (words[5] + ' ').endswith(inode)):
             pid = int(words[4])
             if _alive(pid):
                 pids.append(pid)

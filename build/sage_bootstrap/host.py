@@ -44,6 +44,12 @@ def text(data):
     return data
 
 
+def is_number(word):
+    """Is `word` a whole number in plain digits?  isdigit() knows more of them
+    than int() does."""
+    return bool(word) and not word.strip('0123456789')
+
+
 def getenv(name):
     """The environment variable `name` as str; '' when unset."""
     value = posix.environ.get(raw(name) if _BYTES_ENVIRON else name)

@@ -237,15 +237,14 @@ def find(lock):
     sidecar = of(lock)
     try:
         try:
-            gate = sidecar.open_gate()
+            safe = sidecar.is_safe()
         except OSError as error:
             if error.errno != errno.ENOENT:
                 raise
             sidecar.make()
-            gate = sidecar.open_gate()
-        if sidecar.is_safe():
-            return sidecar, gate
-        posix.close(gate)
+            safe = sidecar.is_safe()
+        if safe:
+            return sidecar, sidecar.open_gate()
     except OSError as error:
         raise Unavailable('%s: %s' % (sidecar.folder, error.strerror))
     raise Unavailable('%s is no plain folder' % sidecar.folder)
@@ -299,7 +298,7 @@ def parse(data):
 def pid_of(record_id):
     """The process id that a record's ID opens with, as str; '?' if garbled."""
     pid = record_id.partition('-')[0]
-    return pid if pid.isdigit() and len(pid) < 12 else '?'
+    return pid if host.is_number(pid) and len(pid) < 12 else '?'
 
 
 def holder_of(pointer):

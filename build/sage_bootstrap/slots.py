@@ -167,7 +167,7 @@ def find_pool(makeflags):
             return _open_fifo(value[5:])
         if option in ('--jobserver-auth', '--jobserver-fds'):
             numbers = value.split(',')
-            if len(numbers) == 2 and numbers[0].isdigit() and numbers[1].isdigit():
+            if len(numbers) == 2 and host.is_number(numbers[0]) and host.is_number(numbers[1]):
                 return _copy_pipe(int(numbers[0]), int(numbers[1]), option == '--jobserver-auth')
     return None
 

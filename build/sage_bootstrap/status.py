@@ -59,10 +59,10 @@ def _rows(name):
             rows.append({'state': _STATES[one.state], 'mode': one.mode,
                          'pid': _number(sidecar.pid_of(one.id)), 'command': one.command,
                          'seconds': round(max(0, time.time() - one.since), 1)})
-        if not [row for row in rows if row['state'] == 'holds']:
-            for pid, command in holders.foreign(fd):
-                rows.insert(0, {'state': 'holds', 'mode': None, 'pid': pid,
-                                'command': command, 'seconds': None})
+        held = [sidecar.pid_of(one.id) for one in seen if one.state == sidecar.HOLDS]
+        for pid, command in holders.foreign(fd, held):
+            rows.insert(len(held), {'state': 'holds', 'mode': None, 'pid': pid,
+                                    'command': command, 'seconds': None})
     finally:
         posix.close(fd)
     return rows

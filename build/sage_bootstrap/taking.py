@@ -113,6 +113,9 @@ def take(lock, request):
         _leave(gate)
         request.note('got', nested=True, lent=False)
         return Hold(lock, None, ancestors, nested=True)
+    if not lock.ours and _has_already(lock, request):
+        _leave(gate)
+        return Hold(lock, None, ancestors)
     at_gate = not request.wait or gate is None or _enter(gate, lock, request.mode, side)
     if at_gate and lock.take(request.mode, block=False):
         request.note('got', nested=False, lent=False)
@@ -120,6 +123,8 @@ def take(lock, request):
     if not request.wait:
         _leave(gate)
         return None
+    if not lock.ours:
+        lock.drop()         # as flock(2) does when it turns one mode into the other
     if gate is not None and request.mode == locks.SHARED:
         locks.flock(gate, fcntl.LOCK_UN, lock.name)
         at_gate = False
@@ -139,6 +144,13 @@ def _got_at_once(lock, request, ancestors, side, gate):
     if record:
         side.tidy()
     return Hold(lock, record, ancestors)
+
+
+def _has_already(lock, request):
+    """Does a shell's descriptor hold its lock as the Request asks?  Then there
+    is nothing to queue for, least of all behind who waits for it."""
+    from sage_bootstrap import holders
+    return holders.mode_through(lock) == request.mode
 
 
 def _leave(gate):

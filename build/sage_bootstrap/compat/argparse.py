@@ -281,7 +281,8 @@ class _Reading(object):
 
     def take_options(self, word, meanings):
         """Take the options that word holds, if every one of them is right."""
-        if len(meanings) > 1:
+        # As for getopt, what shortens two names of one option is not ambiguous.
+        if len(set([id(self.options[m[0]]) for m in meanings])) > 1:
             raise ArgumentError(shown(word), 'ambiguous, could be %s'
                                 % ', '.join(sorted([m[0] for m in meanings])))
         self.at += 1
