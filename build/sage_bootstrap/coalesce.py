@@ -21,8 +21,10 @@ own and returns its own status.  A file that is lost or garbled means at worst
 one run more.
 """
 
+import errno
 import fcntl
 import posix
+import stat
 
 from sage_bootstrap import host, locks, sidecar
 
@@ -49,7 +51,7 @@ class Sweep(object):
 
     def is_served(self):
         """Has a sweep succeeded that began after this call asked?"""
-        numbers = self._numbers()
+        numbers = self._try_numbers()
         if not numbers or self.seen is None or numbers[1] <= self.seen:
             return False
         self.number = numbers[1]
@@ -61,24 +63,38 @@ class Sweep(object):
             started, done = numbers or (0, 0)
             self.number = started + 1
             return self.number, done
-        self._numbers(begin)
+        self._try_numbers(begin)
 
     def succeeded(self):
         """Write down that our sweep did it.  The big lock is still held."""
         def publish(numbers):
-            return (numbers or (self.number,))[0], self.number
-        self._numbers(publish)
+            # Who asked of a file that got lost meanwhile has seen smaller numbers than ours.
+            if numbers and numbers[0] == self.number:
+                return self.number, self.number
+        self._try_numbers(publish)
+
+    def _try_numbers(self, change=None):
+        """_numbers(), where the file may be gone by now, with its folder or
+        with the right to write it: then sweeps are not coalesced."""
+        try:
+            return self._numbers(change)
+        except OSError:
+            return None
 
     def _numbers(self, change=None):
-        """(started, done), None if garbled; `change` turns them into new ones."""
-        fd = posix.open(self.path, posix.O_RDWR | posix.O_CREAT | host.NOFOLLOW, 0o666)
+        """(started, done), None if garbled; `change` turns them into new ones,
+        or into None, which changes nothing."""
+        fd = posix.open(self.path, posix.O_RDWR | posix.O_CREAT | posix.O_NONBLOCK | host.NOFOLLOW, 0o666)
         try:
+            if not stat.S_ISREG(posix.fstat(fd).st_mode):
+                raise OSError(errno.EINVAL, 'not a file')
             locks.flock(fd, fcntl.LOCK_EX, self.path)
             numbers = parse(posix.read(fd, _LIMIT))
-            if change:
+            changed = change and change(numbers)
+            if changed:
                 posix.lseek(fd, 0, 0)
                 # Padded, so that a shorter line leaves no tail of a longer one.
-                posix.write(fd, host.raw(('%d %d' % change(numbers)).ljust(_LIMIT - 1) + '\n'))
+                posix.write(fd, host.raw(('%d %d' % changed).ljust(_LIMIT - 1) + '\n'))
             return numbers
         finally:
             posix.close(fd)

@@ -57,15 +57,7 @@ class Command(object):
         relay.to(child)
         if watch:
             watch(child)
-        while True:
-            try:
-                status = posix.waitpid(child, 0)[1]
-                break
-            except OSError as error:
-                if error.errno != errno.EINTR:      # 3.5 and later go on by themselves
-                    raise
-        relay.to(None)
-        return status
+        return relay.end_of(child)
 
     def _start(self, changed):
         if hasattr(posix, 'posix_spawn'):           # 3.8: a third of fork's cost
@@ -100,6 +92,10 @@ class Command(object):
         posix.execve('/bin/sh', ['sh', self.path] + self.argv[1:], self.environment)
 
 
+def _nothing(number, frame):
+    """The handler of a signal that is only to wake us."""
+
+
 class _Relay(object):
     """Passes signals on to the command, from before it starts to its end."""
 
@@ -111,8 +107,14 @@ class _Relay(object):
             self._handle(number, signal.SIG_IGN)
         for number in _PASSED_ON:
             self._handle(number, self._pass_on)
-        # With children ignored, waitpid(2) would lose the command's status.
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        # Python's handlers run between two steps of the interpreter, so one
+        # for a signal that comes just before a waitpid(2) would run only after
+        # it.  This pipe gets a byte the moment that a signal comes.
+        self.heard, waker = posix.pipe()
+        host.private(self.heard)
+        fcntl.fcntl(waker, fcntl.F_SETFL, posix.O_NONBLOCK)
+        signal.set_wakeup_fd(host.private(waker))
+        signal.signal(signal.SIGCHLD, _nothing)     # ignored, it would lose the command's status
 
     def _handle(self, number, action):
         if signal.getsignal(number) != signal.SIG_IGN:      # ignored (nohup) stays ignored
@@ -127,6 +129,19 @@ class _Relay(object):
             posix.kill(self.child, number)
         except OSError:         # it has just ended, or changed its user
             pass
+
+    def end_of(self, child):
+        """Wait for the command: its wait status."""
+        while True:
+            pid, status = posix.waitpid(child, posix.WNOHANG)
+            if pid:
+                self.to(None)
+                return status
+            try:
+                posix.read(self.heard, 64)
+            except OSError as error:
+                if error.errno != errno.EINTR:      # 3.5 and later go on by themselves
+                    raise
 
     def to(self, child):
         """Signals go to process `child` from now on; None: to nobody."""

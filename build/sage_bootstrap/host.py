@@ -46,8 +46,8 @@ def text(data):
 
 def is_number(word):
     """Is `word` a whole number in plain digits?  isdigit() knows more of them
-    than int() does."""
-    return bool(word) and not word.strip('0123456789')
+    than int() does, and int() minds thousands of them."""
+    return 0 < len(word) < 20 and not word.strip('0123456789')
 
 
 def getenv(name):
@@ -119,7 +119,10 @@ def inherited(fd):
     F_DUPFD clears close-on-exec on every version, which since PEP 446
     (Python 3.4) no os.open leaves clear.
     """
-    moved = fcntl.fcntl(fd, fcntl.F_DUPFD, INHERITED_FROM)
+    try:
+        moved = fcntl.fcntl(fd, fcntl.F_DUPFD, INHERITED_FROM)
+    except (IOError, OSError):      # `ulimit -n` allows fewer
+        moved = fcntl.fcntl(fd, fcntl.F_DUPFD, 3)
     posix.close(fd)
     return moved
 

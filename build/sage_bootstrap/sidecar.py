@@ -206,7 +206,10 @@ class Record(object):
         if state == HOLDS:
             self.forget_pointers()
             posix.write(self.fd, b'\n')     # moves st_mtime, the `since`
-        posix.rename(before, self.path)
+        try:
+            posix.rename(before, self.path)
+        except OSError:
+            pass        # somebody removed the folder: the lock holds without it
 
     def point(self, held):
         """Leave a pointer to this record beside each record path of `held`."""

@@ -72,15 +72,18 @@ def lend():
     """Lend this process's job slot: the Loan, or None without a jobserver."""
     if host.getenv('SAGE_FLOCK_KEEP_SLOT') not in ('', '0'):
         return None
-    pool = find_pool(host.getenv('MAKEFLAGS'))
-    if pool is None:
-        return None
-    heard, control = posix.pipe()
-    answer, answering = posix.pipe()
+    fds = ()
     try:
+        pool = fds = find_pool(host.getenv('MAKEFLAGS'))
+        if not pool:
+            return None
+        heard, control = posix.pipe()
+        fds += (heard, control)
+        answer, answering = posix.pipe()
+        fds += (answer, answering)
         child = posix.fork()
-    except OSError:         # no process to be had: keep the slot
-        for fd in pool + (heard, control, answer, answering):
+    except OSError:         # no descriptor or no process to be had: keep the slot
+        for fd in fds:
             posix.close(fd)
         return None
     if child == 0:
@@ -130,6 +133,8 @@ def _open_descriptors():
 
 def _guard(taking, giving, heard, answering):
     """The guardian's life, from putting a token in to taking one back."""
+    if select.select([heard], [], [], 0)[0]:
+        return              # the wait is over already, and make may be counting
     posix.write(giving, _TOKEN)
     posix.close(giving)
     _read(heard)            # the lock is got, or the waiter is dead
@@ -189,17 +194,18 @@ def _words(makeflags):
 
 def _open_fifo(path):
     """make 4.4: a named fifo, which everyone opens for himself."""
+    fds = []
     try:
-        taking = posix.open(path, posix.O_RDONLY | posix.O_NONBLOCK | posix.O_NOCTTY)
-    except OSError:
-        return None
-    try:
-        if stat.S_ISFIFO(posix.fstat(taking).st_mode):
-            # Without a reader, that is without make, this one fails.
-            return taking, posix.open(path, posix.O_WRONLY | posix.O_NONBLOCK)
-    except OSError:
-        pass
-    posix.close(taking)
+        if stat.S_ISFIFO(posix.stat(path).st_mode):
+            # This one first: without a reader, that is without make, it fails.
+            fds.append(posix.open(path, posix.O_WRONLY | posix.O_NONBLOCK))
+            fds.append(posix.open(path, posix.O_RDONLY | posix.O_NONBLOCK))
+            if [fd for fd in fds if not stat.S_ISFIFO(posix.fstat(fd).st_mode)]:
+                raise OSError(errno.EINVAL, 'not a fifo')
+            return fds[1], fds[0]
+    except (OSError, ValueError, TypeError):
+        for fd in fds:
+            posix.close(fd)
     return None
 
 

@@ -73,7 +73,7 @@ def wait(lock, request, ancestors, side, gate, at_gate):
 def first_reminder():
     """Seconds after which a waiter first says that it still waits."""
     try:
-        return max(0.01, float(host.getenv('SAGE_FLOCK_REMINDER')))
+        return min(max(0.01, float(host.getenv('SAGE_FLOCK_REMINDER'))), 1e6)
     except ValueError:
         return _FIRST_REMINDER
 
@@ -81,7 +81,10 @@ def first_reminder():
 def lend(side):
     """The Loan of our job slot, unless enough others have lent theirs.
     `side`: a sidecar or anything else whose crowd() waits, or None."""
-    if not host.getenv('MAKEFLAGS') or (side and side.crowd() > slots.MOST_GUARDIANS):
+    try:
+        if not host.getenv('MAKEFLAGS') or (side and side.crowd() > slots.MOST_GUARDIANS):
+            return None
+    except OSError:         # the folder is gone
         return None
     return slots.lend()
 
