@@ -112,7 +112,7 @@ told('--mode: not one of fast, slow: best', '--mode', 'best', 'lock')
 told('--alone: not allowed with --with', '--with', 'me', '--alone', 'lock')
 told('--nb: takes no argument: 1', '--nb=1', 'lock')
 told('-n: takes no argument: -x', '-n-x', 'lock')
-told('--n: ambiguous, could be --nb, --nonblock', '--n', 'lock')
+told('--w: ambiguous, could be --wait, --with', '--w', 'lock')
 print('done')
 END
     [ "$output" = 'done' ]

@@ -313,6 +313,8 @@ MAKE
     expect_waiting exclusive x.lock B
     keeper=$(ps -A -o pid= -o ppid= | awk -v parent="$(pid A)" '$2 == parent {print $1}')
     # shellcheck disable=SC2086 # several
+    kill -STOP $keeper "$(pid A)"       # or the keeper has a moment to see the wrapper go
+    # shellcheck disable=SC2086
     kill -KILL "$(pid A)" $keeper
     expect_got exclusive x.lock
     expect 'B in'

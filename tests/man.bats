@@ -27,7 +27,7 @@ in_manual() {
     sed -n 's/^\.It Ev //p' "$PAGE" | sort -u >manual
     [ -s code ]
     # What other tools of the kit look at is theirs to tell.
-    comm -23 code manual | grep -v -x -e SAGE_PKG -e SAGE_FLOCK_LEASE >missing || :
+    comm -23 code manual | grep -v -x -e SAGE_PKG >missing || :
     cat missing
     [ ! -s missing ]
 }

@@ -47,6 +47,29 @@ fair_among() {
     fair_among 8
 }
 
+@test "behind a writer inside, too, all go in as they came: reader, writer, reader" {
+    [ -r /proc/locks ] || skip 'nothing here tells that one is in the queue'
+    start A x.lock
+    expect 'A in'
+    for name in R W S; do
+        if [ "$name" = W ]; then start W x.lock; else start "$name" -s x.lock; fi
+        expect "sage-flock: waiting for * lock x.lock to run 'actor $name': *"
+        until grep -q -e "-> *FLOCK .* $(pid "$name") " /proc/locks; do :; done
+    done
+    open_gate A
+    expect 'A out'
+    expect_got shared x.lock
+    expect 'R in'
+    open_gate R
+    expect 'R out'
+    expect_got exclusive x.lock
+    expect 'W in'
+    open_gate W
+    expect 'W out'
+    expect_got shared x.lock
+    expect 'S in'
+}
+
 @test "a reader that finds readers inside and no writer waiting goes in" {
     start A -s x.lock
     expect 'A in'

@@ -18,10 +18,12 @@ include $(SAGE_FLOCK_MAKE)flock.mk
 
 NO_REBASE = $(SAGE_FLOCK_SHARED) rebase.lock
 
-# Packages ask from different folders; the key says that they all ask for the same.
-REBASE_KEY ?= --key rebase
+# Packages ask from different folders; the key says that they all ask for the same. It names the tree, for a lock folder
+# may be shared by several.
+REBASE_SYSTEM := $(shell uname -s -n)
+REBASE_KEY ?= --key 'rebase:$(lastword $(REBASE_SYSTEM)):$(SAGE_LOCAL)'
 
-ifneq ($(strip $(SAGE_REBASE))$(findstring CYGWIN,$(shell uname -s)),)
+ifneq ($(strip $(SAGE_REBASE))$(findstring CYGWIN,$(firstword $(REBASE_SYSTEM))),)
 REBASE = $(SAGE_FLOCK_COALESCE) $(REBASE_KEY) rebase.lock sage-rebase
 else
 REBASE = true
