@@ -112,8 +112,12 @@ expect_got() {
 
 # ends NAME STATUS: what was started under this name is over, and this is what came of it.
 ends() {
-    local status=0
-    wait "$(pid "$1")" 2>/dev/null || status=$?
+    local status=147 limit=$((SECONDS + PATIENCE))
+    # 147: the shell still takes for stopped what was continued a moment ago.
+    while [ "$status" = 147 ] && [ "$SECONDS" -lt "$limit" ]; do
+        status=0
+        wait "$(pid "$1")" 2>/dev/null || status=$?
+    done
     if [ "$status" != "$2" ]; then
         echo "$1 ended with $status, not $2"
         return 1

@@ -231,11 +231,11 @@ os.execvp("actor", ["actor", "A"])'
     make_gate A
     mkfifo never
     launch A sage-flock -o x.lock sh -c '
-        trap "echo got it" TERM
+        trap "echo got it; kill \$reader" TERM
         { read -r _ <never; } & reader=$!
         echo ready
         wait "$reader"
-        kill "$reader"
+        wait "$reader"
         exec actor A'
     expect ready
     kill -s TERM "$(pid A)"
