@@ -231,7 +231,7 @@ os.execvp("actor", ["actor", "A"])'
     make_gate A
     mkfifo never
     launch A sage-flock -o x.lock sh -c '
-        trap "echo got it; kill \$reader" TERM
+        trap "echo got it; kill -s PIPE \$reader" TERM
         { read -r _ <never; } & reader=$!
         echo ready
         wait "$reader"
