@@ -48,26 +48,20 @@ def write(fd, line):
 
 def printable(message):
     """`message` on one line, control characters and broken text as \\xNN."""
-    if not host.PY3:
-        try:
-            message.decode('utf-8')
-        except UnicodeDecodeError:
-            return ''.join([_escaped(c, ord(c) >= 127) for c in message])
-    return ''.join([_escaped(c, _is_control(ord(c))) for c in message])
+    if host.PY3:
+        return ''.join([_escaped(c) for c in message])
+    try:
+        return ''.join([_escaped(c) for c in message.decode('utf-8')]).encode('utf-8')
+    except UnicodeDecodeError:
+        return ''.join([c if 32 <= ord(c) < 127 else '\\x%02x' % ord(c) for c in message])
 
 
-def _escaped(char, bad):
+def _escaped(char):
     code = ord(char)
-    if not bad and code >= 32:
-        return char
-    return '\\x%02x' % (code & 0xff)
-
-
-def _is_control(code):
-    if not host.PY3:        # a byte of valid UTF-8
-        return code == 127
-    # C1 controls, and the surrogates that stand for bytes which are no text.
-    return 127 <= code < 160 or 0xd800 <= code < 0xe000
+    # C0, DEL and C1 controls; on Python 3 also what stands for bytes that are no text.
+    if code < 32 or 127 <= code < 160 or (host.PY3 and 0xd800 <= code < 0xe000):
+        return '\\x%02x' % (code & 0xff)
+    return char
 
 
 def quoted(argv, limit=72):
@@ -90,7 +84,11 @@ def quoted(argv, limit=72):
 def shortened(line, limit=72):
     """`line` made printable and cut at `limit` characters, with an ellipsis."""
     line = printable(line)
-    return line if len(line) <= limit else line[:limit - 3].rstrip() + '...'
+    if not host.PY3:        # characters, or the cut could leave half of one
+        line = line.decode('utf-8')
+    if len(line) > limit:
+        line = line[:limit - 3].rstrip() + '...'
+    return line if host.PY3 else line.encode('utf-8')
 
 
 def _quoted_word(word):
