@@ -22,9 +22,12 @@ looks in a row find alike stood whole between them.
 
 import fcntl
 import posix
+import time
 
 from sage_bootstrap import host, locks, sidecar
 from sage_bootstrap.messages import Failure
+
+_TRIES, _PAUSE = 200, 0.001     # how often, and how far apart in seconds, a turn is asked for
 
 
 def exclusively(side):
@@ -36,9 +39,14 @@ def exclusively(side):
         fd = host.private(posix.open(path, posix.O_RDONLY | host.NOFOLLOW))
     except OSError:
         return None
+    # Without a turn, as on NFS or beside somebody who was stopped in his, two
+    # may both be told of one ring; waiting longer for it would be worse.
     try:
-        locks.flock(fd, fcntl.LOCK_EX, path)
-    except Failure:         # as on NFS: two may both be told of one ring
+        for _ in range(_TRIES):
+            if locks.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB, path):
+                break
+            time.sleep(_PAUSE)
+    except Failure:
         pass
     return fd
 

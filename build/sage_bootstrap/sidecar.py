@@ -72,13 +72,13 @@ class Sidecar(object):
         except OSError as error:
             if error.errno not in (errno.EACCES, errno.EPERM):
                 raise
-            fd = posix.open(path, posix.O_RDONLY | host.NOFOLLOW)
+            fd = posix.open(path, posix.O_RDONLY | posix.O_NONBLOCK | host.NOFOLLOW)
         return host.private(fd)
 
     def make(self):
         """Make the sidecar's folders, as open to others as the lock's is."""
         parent = self.path.rpartition('/')[0]
-        mode = stat.S_IMODE(posix.stat(parent or '/').st_mode) & 0o1777
+        mode = stat.S_IMODE(posix.stat(parent or '/').st_mode) & 0o3777
         for folder in (parent + '/' + FOLDER, self.folder):
             try:
                 posix.mkdir(folder, 0o700)
@@ -98,7 +98,7 @@ class Sidecar(object):
         """The live records as a list of Seen, oldest first; what is dead is
         removed.  `kinds` narrows it to names that begin so."""
         seen = []
-        for name in posix.listdir(self.folder):
+        for name in self._names():
             if name[0] in kinds and name[1:2] == '.':
                 one = self._look_at(name)
                 if one:
@@ -108,7 +108,7 @@ class Sidecar(object):
 
     def count(self, state):
         """How many are in `state`, dead ones not yet removed included."""
-        return len([name for name in posix.listdir(self.folder) if name[:2] == state + '.'])
+        return len([name for name in self._names() if name[:2] == state + '.'])
 
     def crowd(self):
         """How many queue for the gate."""
@@ -116,8 +116,14 @@ class Sidecar(object):
 
     def tidy(self):
         """Remove what killed processes left, once it is worth a look."""
-        if len(posix.listdir(self.folder)) > _MANY:
+        if len(self._names()) > _MANY:
             self.records()
+
+    def _names(self):
+        try:
+            return posix.listdir(self.folder)
+        except OSError:         # somebody removed it
+            return []
 
     def _look_at(self, name):
         path = self.folder + '/' + name
@@ -205,11 +211,8 @@ class Record(object):
         self.state = state
         if state == HOLDS:
             self.forget_pointers()
-            posix.write(self.fd, b'\n')     # moves st_mtime, the `since`
-        try:
-            posix.rename(before, self.path)
-        except OSError:
-            pass        # somebody removed the folder: the lock holds without it
+            _try(posix.write, self.fd, b'\n')       # moves st_mtime, the `since`
+        _try(posix.rename, before, self.path)
 
     def point(self, held):
         """Leave a pointer to this record beside each record path of `held`."""
@@ -259,9 +262,19 @@ def of(lock):
     status = posix.fstat(lock.fd)
     if not stat.S_ISREG(status.st_mode):
         raise Unavailable('it is not a regular file')
-    if status.st_size:
+    sidecar = Sidecar(_path_of(lock, status))
+    # One that is there stays: somebody may write into the file he holds.
+    if status.st_size and not _is_there(sidecar.folder):
         raise Unavailable('the lock file has content')
-    return Sidecar(_path_of(lock, status))
+    return sidecar
+
+
+def _is_there(path):
+    try:
+        posix.lstat(path)
+        return True
+    except OSError:
+        return False
 
 
 def _path_of(lock, status):
@@ -365,8 +378,14 @@ def live_target(pointer):
 
 def remove(path):
     """Unlink `path`; that it is gone already, or not ours, is no matter."""
+    _try(posix.unlink, path)
+
+
+def _try(function, *words):
+    """Do it if it can be done.  With the disk full, or the folder removed, a
+    lock holds all the same; others only do not know of it."""
     try:
-        posix.unlink(path)
+        function(*words)
     except OSError:
         pass
 
@@ -400,6 +419,7 @@ def held_mode(paths, sidecar):
     """The strongest mode in which the records `paths` hold the lock of
     `sidecar`; None if none of them is its."""
     modes = [_mode_at(p) for p in paths if _same_folder(p.rpartition('/')[0], sidecar.folder)]
+    modes = [mode for mode in modes if mode]    # without those that have just ended
     if locks.EXCLUSIVE in modes:
         return locks.EXCLUSIVE
     return locks.SHARED if modes else None

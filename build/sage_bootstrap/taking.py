@@ -130,7 +130,7 @@ def take(lock, request):
         at_gate = False
     from sage_bootstrap import waiting
     record, loan = waiting.wait(lock, request, ancestors, side, gate, at_gate)
-    if record and not lock.ours:
+    if record and not _outlasts_us(lock, request):
         record.remove()
         record = None
     return Hold(lock, record, ancestors, loan=loan)
@@ -138,12 +138,18 @@ def take(lock, request):
 
 def _got_at_once(lock, request, ancestors, side, gate):
     record = None
-    if side and lock.ours:      # behind a shell's descriptor nothing of ours stays alive
+    if side and _outlasts_us(lock, request):
         record = new_record(side, sidecar.HOLDS, lock, request)
     _leave(gate)
     if record:
         side.tidy()
     return Hold(lock, record, ancestors)
+
+
+def _outlasts_us(lock, request):
+    """Is there somebody to keep a record live?  Behind a descriptor that a
+    shell locks by number nothing of ours stays."""
+    return lock.ours or bool(request.command)
 
 
 def _has_already(lock, request):

@@ -65,6 +65,8 @@ def wait(lock, request, ancestors, side, gate, at_gate):
     watch.stop()
     if loan:
         loan.settle()
+    if side:
+        side.tidy()
     if watch.said:
         say('got %s lock %s after %s' % (request.mode, lock.name, duration(watch.elapsed())))
     return record, loan
