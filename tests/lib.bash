@@ -26,7 +26,7 @@ SAGE_FLOCK_ITSELF=("$PYTHON" -S -E "$ROOT/build/bin/sage-flock")
 
 setup() {
     unset SAGE_LOCAL SAGE_LOCK_DIR SAGE_FLOCK_HELD MAKEFLAGS MFLAGS MAKELEVEL PYTHONPATH SAGE_FLOCK_LOG NO_COLOR
-    export PYTHON MAKE SHELL_UNDER_TEST STAGE LC_ALL=C PATH=$ROOT/tests/bin:$PATH
+    export PYTHON MAKE SHELL_UNDER_TEST STAGE PATIENCE LC_ALL=C PATH=$ROOT/tests/bin:$PATH
     mkdir "$STAGE" "$BATS_TEST_TMPDIR/here"
     mkfifo "$STAGE/events"
     exec 9<>"$STAGE/events"     # for reading and writing: opening waits for nobody
@@ -126,7 +126,7 @@ ends() {
 
 # free FILE and taken FILE: what a stranger finds who asks for the lock with flock(2) and nothing of ours.
 free() {
-    tool rival "$1" || { echo "$1 is taken"; return 1; }
+    tool released "$1" || { echo "$1 is taken"; return 1; }
 }
 
 taken() {

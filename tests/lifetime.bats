@@ -268,7 +268,7 @@ os.execvp("actor", ["actor", "A"])'
         echo >go &
         fg %1 >/dev/null
         echo "ended with $?"
-        tool rival x.lock && echo free'
+        tool released x.lock && echo free'
     echo "$output"
     [[ $output == *ready*stopped*taken*'done'*'ended with 0'*free*'exit 0' ]]
 }

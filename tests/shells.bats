@@ -14,11 +14,11 @@ load lib
         $shell -c '
             exec 7>x.lock
             sage-flock 7 7>&7 && ! tool rival x.lock || exit 11
-            sage-flock -u 7 7>&7 && tool rival x.lock || exit 12
+            sage-flock -u 7 7>&7 && tool released x.lock || exit 12
             sage-flock -s 7 7>&7 && ! tool rival x.lock || exit 13
             sage-flock -n -x 7 7>&7 && ! tool rival x.lock || exit 14
             exec 7>&-
-            tool rival x.lock || exit 15'
+            tool released x.lock || exit 15'
     done
     [ "$found" -gt 0 ]
 }

@@ -1,6 +1,7 @@
 """Instruments for the tests: what a shell cannot do to a process, or cannot see of it.
 
     rival FILE          status 0 if flock(2) gives FILE's lock exclusively and at once, 1 if somebody has it
+    released FILE       status 0 as soon as it does, 1 if it does not within PATIENCE seconds
     hold FILE CMD...    becomes CMD, holding FILE's lock by plain flock(2)
     fate CMD...         runs CMD with all signals at their defaults and says how it ended: "exit 3", "signal 15",
                         "signal 6, core"
@@ -27,6 +28,15 @@ def rival(path):
             raise
         return 1
     return 0
+
+
+def released(path):
+    # Not at once: a lock is given up with the last reference to its file, and a process that reads /proc/PID/fdinfo of
+    # the one who closes it, as sage-flock and lsof do, has one for that moment.
+    fd = open_lock(path)
+    signal.signal(signal.SIGALRM, lambda *_: os._exit(1))
+    signal.alarm(int(os.environ['PATIENCE']))
+    fcntl.flock(fd, fcntl.LOCK_EX)
 
 
 def hold(path, *command):
@@ -95,6 +105,6 @@ def how_it_ended(status):
 
 
 if __name__ == '__main__':
-    instruments = dict((tool.__name__, tool) for tool in (rival, hold, fate, ignoring, terminal,
-                                                            clock))
+    instruments = dict((tool.__name__, tool) for tool in (rival, released, hold, fate, ignoring,
+                                                            terminal, clock))
     sys.exit(instruments[sys.argv[1]](*sys.argv[2:]))
