@@ -41,6 +41,8 @@ def wait(lock, request, ancestors, side, gate, at_gate):
     watch.announce()
     loan = watch.loan = lend(side)      # forks, so before there is a second thread
     watch.start()
+    if side:
+        side.tidy()     # here and not once we hold the lock, where it would hold up others
     try:
         if not at_gate:
             locks.flock(gate, fcntl.LOCK_EX, lock.name)
@@ -65,8 +67,6 @@ def wait(lock, request, ancestors, side, gate, at_gate):
     watch.stop()
     if loan:
         loan.settle()
-    if side:
-        side.tidy()
     if watch.said:
         say('got %s lock %s after %s' % (request.mode, lock.name, duration(watch.elapsed())))
     return record, loan
@@ -83,10 +83,7 @@ def first_reminder():
 def lend(side):
     """The Loan of our job slot, unless enough others have lent theirs.
     `side`: a sidecar or anything else whose crowd() waits, or None."""
-    try:
-        if not host.getenv('MAKEFLAGS') or (side and side.crowd() > slots.MOST_GUARDIANS):
-            return None
-    except OSError:         # the folder is gone
+    if not host.getenv('MAKEFLAGS') or (side and side.crowd() > slots.MOST_GUARDIANS):
         return None
     return slots.lend()
 
