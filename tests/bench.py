@@ -9,6 +9,7 @@ import fcntl
 import glob
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -38,6 +39,7 @@ def main(words):
     sweeps(10, 0.5, 0.25) if quick else sweeps(40, 2.0, 1.0)
     build_table(0.1 if quick else 0.5)
     chain_table(0.1 if quick else 0.25)
+    kit(0.25 if quick else 1.0)
     return 0
 
 
@@ -208,6 +210,36 @@ def chain_table(seconds):
         times = [builds.chains(make, prefix, seconds, environment=environment).seconds for prefix, environment in (
             (UNLOCKED, {}), (STRANGER, {}), (OURS, {'SAGE_FLOCK_KEEP_SLOT': '1'}), (OURS, {}))]
         row('make ' + version, '%.2f' % (14 * seconds), *['%.2f' % one for one in times])
+
+
+# ---- The kit
+
+def kit(seconds):
+    title('The default packages at -j8, a rebase of %g s after each' % seconds, '')
+    row('', 'rebases', 'seconds', 'ratio')
+    first = None
+    for name, stand_in in (('flock(1)', ROOT + '/tests/flock-stand-in.py'), ('sage-flock', None)):
+        rebases, took = _kit(name, stand_in, seconds)
+        first = first or took
+        row(name, '%d' % rebases, '%.2f' % took, '%.2f' % (took / first))
+
+
+def _kit(name, stand_in, seconds):
+    folder = os.path.abspath('kit-' + name.strip('()1'))
+    shutil.copytree(ROOT + '/build', folder + '/build', symlinks=True)
+    os.makedirs(folder + '/local/var/lock')
+    if stand_in:
+        shutil.copyfile(stand_in, folder + '/build/bin/sage-flock')
+    with open(folder + '/rebase', 'w') as file:
+        file.write('echo >>"$0.runs"; exec sleep %g\n' % seconds)
+    began = now()
+    make = subprocess.Popen(['make', '-j8', '-C', folder + '/build/make', 'SAGE_REBASE=sh %s/rebase' % folder],
+                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    output = make.communicate()[0].decode('utf-8', 'replace')
+    took = now() - began
+    if make.returncode:
+        raise Wrong('the kit is built: ' + output[-2000:])
+    return os.path.getsize(folder + '/rebase.runs'), took
 
 
 # ---- Tables

@@ -289,6 +289,117 @@ END
     [ "$status" = 0 ]
 }
 
+# marked COMMAND...: runs it under the lock, shared, and marks in `mark` that it is through.
+marked() {
+    sage-flock -s --key sweep --mark mark x.lock "$@"
+}
+
+# asks_as_of_mark: what a call says that asks for a sweep as of then.
+asks_as_of_mark() {
+    run sage-flock --coalesce --key "${1:-sweep}" --mark mark "${2:-x.lock}" echo swept
+    echo "$output"
+    [ "$status" = 0 ]
+}
+
+it_served="sage-flock: x.lock: a 'echo swept' that began after mark was written has succeeded: nothing to do"
+
+@test "--mark: what was through before a sweep began is covered by it, and nobody waits to hear that" {
+    marked true
+    sage-flock --coalesce --key sweep x.lock true
+    start A x.lock
+    expect 'A in'
+    asks_as_of_mark
+    [ "$output" = "$it_served" ]
+    [ ! -e mark ]
+}
+
+@test "--mark is made with the lock in hand: the sweep that waits for it has not begun" {
+    start A -s --key sweep --mark mark x.lock
+    expect 'A in'
+    sweep B
+    expect_waiting exclusive x.lock B
+    open_gate A
+    expect 'A out'
+    begins B
+    start C --coalesce --key sweep --mark mark x.lock
+    expect_waiting exclusive x.lock C
+    open_gate B
+    expect 'B out'
+    expect_got exclusive x.lock
+    expect "sage-flock: x.lock: a '*actor C' that began after mark was written has succeeded: nothing to do"
+    ends C 0
+}
+
+@test "--mark: a sweep that began before, or failed, or is another one, does not serve" {
+    sage-flock --coalesce --key sweep x.lock true
+    marked true
+    asks_as_of_mark
+    [ "$output" = swept ]
+
+    marked true
+    fails sage-flock --coalesce --key sweep x.lock false
+    asks_as_of_mark
+    [ "$output" = swept ]
+
+    marked true
+    sage-flock --coalesce --key other x.lock true
+    asks_as_of_mark other
+    [ "$output" = swept ]
+
+    marked true
+    sage-flock --coalesce --key sweep y.lock true
+    asks_as_of_mark sweep y.lock
+    [ "$output" = swept ]
+}
+
+@test "--mark: one that is garbled or not there counts for nothing" {
+    marked true
+    mv mark good
+    sage-flock --coalesce --key sweep x.lock true
+    for garbled in '' x 0 '0 /elsewhere' '-1 x' "$(tr 0 9 <good)" "$(cat good) "; do
+        printf %s "$garbled" >mark
+        asks_as_of_mark
+        [ "$output" = swept ]
+    done
+    asks_as_of_mark
+    [ "$output" = swept ]
+    head -c 20 good >mark
+    asks_as_of_mark
+    [ "$output" = swept ]
+    cp good mark
+    asks_as_of_mark
+    [ "$output" = "$it_served" ]
+}
+
+@test "--mark: the old one is gone when the command starts, and one that fails leaves none" {
+    marked true
+    run marked sh -c '[ ! -e mark ] && exit 3'
+    [ "$status" = 3 ]
+    [ ! -e mark ]
+    sage-flock x.lock sage-flock -s --key sweep --mark mark x.lock true
+    [ ! -e mark ]       # whoever holds the lock may be sweeping
+}
+
+@test "--mark: one that cannot be removed stops the call, one that cannot be made does not" {
+    mkdir mark
+    run marked echo ran
+    [ "$status" = 125 ]
+    [[ $output = 'sage-flock: mark: the old mark cannot be removed: '* ]]
+    run sage-flock -s --key sweep --mark no/such/mark x.lock echo ran
+    [ "$status" = 0 ]
+    [[ $output = $'ran\nsage-flock: no/such/mark: no mark could be made: '* ]]
+}
+
+@test "--mark: what does not go together" {
+    for words in '--mark m x.lock true' '--key k --mark m -F x.lock true' '--key k --mark m -u x.lock true' \
+            '--coalesce --mark m x.lock true'; do
+        # shellcheck disable=SC2086 # words
+        run sage-flock $words
+        [ "$status" = 2 ]
+        [ "$output" = 'sage-flock: usage: --mark goes with --key, and with neither -u nor -F' ]
+    done
+}
+
 @test "-q: nothing is said of being served" {
     sweep A
     expect 'A in'

@@ -39,6 +39,7 @@ completed() {
     touch here.lock
     [ "$(completed sage-flock -w '')" = '' ]
     [ "$(completed sage-flock --key '')" = '' ]
+    [ "$(completed sage-flock --mark he)" = here.lock ]     # but a file's name is
 }
 
 @test "bash: behind LOCK a command and its arguments" {

@@ -229,6 +229,9 @@ assert [(one["state"], one["mode"], one["host"]) for one in lock["users"]] == [
     run sage-flock --coalesce --key all sweep.lock false
     [ "$status" = 1 ]
     [ "$(sage-flock --coalesce --key all sweep.lock echo again)" = again ]
+    sage-flock -s --key all --mark mark sweep.lock true
+    sage-flock --coalesce --key all sweep.lock true
+    sage-flock --coalesce --key all --mark mark sweep.lock false
 }
 
 @test "whoever waits reminds of it" {

@@ -200,6 +200,51 @@ does_not_run() {
     ends R 0
 }
 
+# rebased: what the rebase of the tree was told, if there was one.
+rebased() {
+    SAGE_LOCAL=$PWD/tree SAGE_REBASE="${1:-echo}" "$ROOT/build/bin/sage-rebase"
+}
+
+@test "a tree whose DLLs are as they were after the last rebase is not rebased again" {
+    mkdir -p tree/lib
+    echo one >'tree/lib/a b.dll'
+    told="-O -T $PWD/tree/var/rebase.list"
+    [ "$(rebased)" = "$told" ]
+    [ "$(rebased)" = '' ]
+    [ "$(rebased 'echo again')" = "again $told" ]
+    fails rebased false
+    [ "$(rebased)" = "$told" ]
+
+    echo two >tree/lib/new.so
+    [ "$(rebased)" = "$told" ]
+    rm tree/lib/new.so
+    [ "$(rebased)" = "$told" ]
+
+    touch -r 'tree/lib/a b.dll' before
+    echo two >new
+    touch -r before new
+    mv new 'tree/lib/a b.dll'
+    [ "$(rebased)" = "$told" ]
+    until [ 'tree/lib/a b.dll' -nt tree/var/rebase.list.done ]; do echo two >'tree/lib/a b.dll'; done
+    [ "$(rebased)" = "$told" ]
+    [ "$(rebased)" = '' ]
+}
+
+@test "with REBASE_MARK a rebase that began after a step is the step's, whenever it asks" {
+    mkdir -p tree/lib
+    touch tree/lib/a.dll
+    fragments=rebase makefile 'REBASE_MARK = $@.mark' 'install:; @$(NO_REBASE) true' 'rebase:; @mv install.mark $@.mark' \
+        '	@$(REBASE)' 'sweep:; @$(REBASE)'
+    export SAGE_REBASE='echo swept' SAGE_LOCAL=$PWD/tree
+    "$MAKE" install
+    "$MAKE" sweep
+    touch tree/lib/b.dll
+    run "$MAKE" rebase
+    echo "$output"
+    [ "$status" = 0 ]
+    [[ $output = "sage-flock: rebase.lock: a 'sage-rebase' that began after rebase.mark was written"* ]]
+}
+
 @test "a tree without DLLs is rebased by doing nothing" {
     mkdir tree
     SAGE_LOCAL=$PWD/tree SAGE_REBASE=false "$ROOT/build/bin/sage-rebase"

@@ -133,6 +133,14 @@ taken() {
     ! tool rival "$1" || { echo "$1 is free"; return 1; }
 }
 
+# fails COMMAND...: it does not go well, as it must not.
+fails() {
+    if "$@"; then
+        echo "this went well: $*"
+        return 1
+    fi
+}
+
 # as_mere_mortal COMMAND...: runs it with no more rights than file modes give, root or not.
 as_mere_mortal() {
     if [ "$(id -u)" != 0 ]; then

@@ -48,13 +48,6 @@ tree() {
     (cd "$SAGE_LOCAL" && find . -path ./var -prune -o ! -name . -print) | LC_ALL=C sort
 }
 
-fails() {
-    if "$@"; then
-        echo "this went well: $*"
-        return 1
-    fi
-}
-
 # newer FILE...: changes in its time, so that make sees it.
 newer() {
     touch -t 203001010000 "$@"

@@ -5,5 +5,5 @@ import sys
 
 words = sys.argv[1:]
 while words[0].startswith('-'):
-    del words[:2 if words[0] == '--key' else 1]
+    del words[:2 if words[0] in ('--key', '--mark') else 1]
 os.execvp(words[1], words[1:])

@@ -66,3 +66,11 @@ caught() {
     caught
     [[ $output == *'was covered'* ]]
 }
+
+@test "a mutant whose marks are too old is caught" {
+    mutant
+    change coalesce.py '            self.seen = min(self.seen, int(number))' \
+        '            self.seen = min(self.seen, int(number) - 1)'
+    caught
+    [[ $output == *'was covered'* ]]
+}

@@ -3,12 +3,13 @@
     sweeps.py COUNT SEED [-- SAGE-FLOCK...]
 
 A schedule is a play of dice: launch a requester, let the running sweep succeed
-or fail, kill it, kill a requester.  Sweeps run until they are told to end, and
+or fail, kill it, kill a requester, let somebody work under the shared lock and
+a requester ask later as of the mark that this left.  Sweeps run until they are told to end, and
 mostly each requester gets the time to say that it waits, so they come at every
 moment of a sweep.  What is checked, of each requester:
 
 * Who returns 0 was covered: of its key, a sweep has succeeded that began
-  after it was launched.
+  after it was launched, or after the work was done whose mark it brings.
 * Who returns anything else, and was not killed, ran a sweep of its own, and
   that is how it ended.
 * Never do two sweeps run at the same time, whatever their keys.
@@ -52,7 +53,9 @@ class Schedule(object):
         self.left = requesters
         self.moment = 0             # what was first has the smaller number
         self.children = Children()
-        self.asked = {}             # requester's pid to (number, key, moment of its launch)
+        self.asked = {}             # requester's pid to (number, key, the moment as of which it asks)
+        self.works = []             # the key of each work
+        self.worked = []            # (number, moment) of those done whose mark nobody has brought
         self.killed = set()
         self.sweeps = []
         self.hears, self.says = os.pipe()
@@ -70,7 +73,7 @@ class Schedule(object):
                 self._reap()
                 if self.dice.random() < 0.6:
                     self._let_them_ask()
-                action = self.dice.choice((self._launch,) * 5 + (self._end, self._end, self._fail,
+                action = self.dice.choice((self._launch,) * 5 + (self._work, self._work, self._end, self._end, self._fail,
                                            self._fail, self._kill_sweep, self._kill_requester))
                 action()
                 if not self.left:
@@ -95,13 +98,28 @@ class Schedule(object):
         number = len(self.asked)
         self._hear(0)
         self.moment += 1
+        since = self.moment
+        mark = []
+        if self.worked and self.dice.random() < 0.7:
+            work, since = self.worked.pop(self.dice.randrange(len(self.worked)))
+            key = self.works[work]
+            mark = ['--mark', 'mark%d' % work]
         ear, mouth = os.pipe()
-        argv = self.command + ['--coalesce', '--key', key, 'sweep.lock', 'sh', '-c', SWEEP, 'sweep',
-                               key, str(number)]
+        argv = self.command + ['--coalesce', '--key', key] + mark + ['sweep.lock', 'sh', '-c', SWEEP, 'sweep',
+                                                                     key, str(number)]
         pid = self.children.spawn(argv, self.environment, {2: mouth, 7: self.says, 8: self.gate})
         os.close(mouth)
         self.ears[ear] = pid
-        self.asked[pid] = (number, key, self.moment)
+        self.asked[pid] = (number, key, since)
+
+    def _work(self):
+        if not self.left:
+            return
+        number = len(self.works)
+        self.works.append(self.dice.choice(KEYS))
+        self.children.spawn(self.command + ['-q', '-s', '--key', self.works[number], '--mark', 'mark%d' % number,
+                                            'sweep.lock', 'sh', '-c', 'echo "worked $1" >&7', 'work', str(number)],
+                            self.environment, {7: self.says})
 
     def _let_them_ask(self):
         """Whoever was launched has asked by now: it waits, or it is its turn."""
@@ -159,6 +177,8 @@ class Schedule(object):
                 expect('one sweep at a time', not self._running())
                 self.heard_of.update([pid for pid in self.asked if self.asked[pid][0] == int(words[2])])
                 self.sweeps.append(Sweep(words[1], int(words[2]), int(words[3]), self.moment))
+            elif words[0] == 'worked':
+                self.worked.append((int(words[1]), self.moment))
             else:
                 self._sweep_of(int(words[1])).ended = True
 
@@ -177,11 +197,11 @@ class Schedule(object):
                 self._judge(self.asked[pid], self.children.ended[pid])
 
     def _judge(self, asked, status):
-        number, key, launched = asked
+        number, key, since = asked
         own = [sweep for sweep in self.sweeps if sweep.requester == number]
         if status == 0:
             covering = [sweep for sweep in self.sweeps
-                        if sweep.key == key and sweep.began > launched and sweep.ended and sweep.status == 0]
+                        if sweep.key == key and sweep.began > since and sweep.ended and sweep.status == 0]
             expect('requester %d returned 0 and was covered' % number, covering)
         elif os.WIFSIGNALED(status):
             expect('requester %d died like its own sweep' % number, own and own[-1].status == -os.WTERMSIG(status))

@@ -49,8 +49,8 @@ _sage_flock_command() {
 
 _sage_flock_options() {
     printf '%s\n' -s --shared -x -e --exclusive -u --unlock -n --nb --nonblock --nonblocking -w --wait --timeout \
-        -E --conflict-exit-code -o --close -F --no-fork --fd --coalesce --key --status --json --self-test -q --quiet --verbose \
-        -h --help -V --version
+        -E --conflict-exit-code -o --close -F --no-fork --fd --coalesce --key --mark --status --json --self-test -q --quiet \
+        --verbose -h --help -V --version
 }
 
 _sage_flock() {
@@ -61,10 +61,10 @@ _sage_flock() {
         option=${COMP_WORDS[i]}
         case $option in
             --status) status=yes ;;
-            -w | --wait | --timeout | -E | --conflict-exit-code | --key | --fd | -[!-]*[wE])
+            -w | --wait | --timeout | -E | --conflict-exit-code | --key | --mark | --fd | -[!-]*[wE])
                 i=$((i + 1))
                 [ "${COMP_WORDS[i]}" != '=' ] || i=$((i + 1))       # bash makes three words of --wait=5
-                [ "$i" -lt "$COMP_CWORD" ] || return 0
+                [ "$i" -lt "$COMP_CWORD" ] || { [ "$option" != --mark ] || _sage_flock_files; return 0; }
                 [ "$option" != --fd ] || { _sage_flock_behind_lock $((i + 1)); return; } ;;
             -?*) ;;
             *) [ -n "$status" ] || { _sage_flock_behind_lock $((i + 1)); return; } ;;

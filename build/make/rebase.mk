@@ -6,6 +6,9 @@
 #
 # You may set
 #   SAGE_REBASE   a command to do it, told `-O -T LIST`; default: Cygwin's rebase there, and nothing elsewhere
+#   REBASE_MARK   a file of the target's own, like $@.mark: NO_REBASE notes in it when COMMAND was through, and REBASE
+#                 then takes any sweep that began later for its own; default: none, and it takes those that began after
+#                 REBASE was called
 #
 # Provides
 #   NO_REBASE COMMAND...   COMMAND writes into the tree; rebase.lock is shared with all who do
@@ -16,16 +19,17 @@
 SAGE_FLOCK_MAKE := $(dir $(lastword $(MAKEFILE_LIST)))
 include $(SAGE_FLOCK_MAKE)flock.mk
 
-NO_REBASE = $(SAGE_FLOCK_SHARED) rebase.lock
-
 # Packages ask from different folders; the key says that they all ask for the same. It names the tree, for a lock folder
 # may be shared by several.
 REBASE_SYSTEM := $(shell uname -s -n)
-REBASE_KEY ?= --key 'rebase:$(lastword $(REBASE_SYSTEM)):$(SAGE_LOCAL)'
+REBASE_KEY ?= --key rebase:$(lastword $(REBASE_SYSTEM)):$(SAGE_LOCAL)
 
 ifneq ($(strip $(SAGE_REBASE))$(findstring CYGWIN,$(firstword $(REBASE_SYSTEM))),)
-REBASE = $(SAGE_FLOCK_COALESCE) $(REBASE_KEY) rebase.lock sage-rebase
+REBASE_MARKED = $(if $(REBASE_MARK),--mark $(REBASE_MARK))
+NO_REBASE = $(SAGE_FLOCK_SHARED) $(if $(REBASE_MARK),$(REBASE_KEY) $(REBASE_MARKED)) rebase.lock
+REBASE = $(SAGE_FLOCK_COALESCE) $(REBASE_KEY) $(REBASE_MARKED) rebase.lock sage-rebase
 else
+NO_REBASE = $(SAGE_FLOCK_SHARED) rebase.lock
 REBASE = true
 endif
 

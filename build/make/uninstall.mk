@@ -15,4 +15,5 @@ SAGE_FLOCK_MAKE := $(dir $(lastword $(MAKEFILE_LIST)))
 include $(SAGE_FLOCK_MAKE)pip.mk
 include $(SAGE_FLOCK_MAKE)rebase.mk
 
-UNINSTALL = $(NO_REBASE) $(SAGE_FLOCK) pip.lock sage-spkg-uninstall
+# Not NO_REBASE, for what goes needs no rebase: there is nothing to mark.
+UNINSTALL = $(SAGE_FLOCK_SHARED) rebase.lock $(SAGE_FLOCK) pip.lock sage-spkg-uninstall

@@ -56,6 +56,9 @@ def parser():
              'call has succeeded by the time the lock is got, do not run again')
     add('--key', metavar='KEY',
         help='which sweeps are the same (default: same command, same folder)')
+    add('--mark', metavar='FILE',
+        help='without --coalesce: once COMMAND has succeeded, note in FILE that sweeps\n'
+             'from now on cover it; with: one that began since FILE was written will do')
     add('--status', action='store_true',
         help='show who holds and who waits for LOCK..., or every lock of the folder')
     add('--json', action='store_true', help='show it as JSON')
@@ -115,6 +118,10 @@ def _run(words):
         return 0
     request = _request(lock, argv, options)
     sweep = _sweep(lock, request, options.key) if options.coalesce else None
+    if options.mark:
+        _heed(options, sweep)
+        if sweep and sweep.is_served():
+            return _served(lock, sweep, request)
     hold = _take(lock, request)
     if hold is None:
         return options.conflict
@@ -131,6 +138,8 @@ def _lock_and_command(options):
         raise Failure('usage', '-c goes behind LOCK', USAGE)
     if options.coalesce and (options.mode != locks.EXCLUSIVE or not options.fork):
         raise Failure('usage', '--coalesce goes with neither -s, -u nor -F', USAGE)
+    if options.mark and (options.key is None or options.mode == 'unlock' or not options.fork):
+        raise Failure('usage', '--mark goes with --key, and with neither -u nor -F', USAGE)
     if not options.fork and options.close:
         raise Failure('usage', '-F and -o together would leave nobody to hold the lock', USAGE)
     if options.fd is not None:
@@ -201,18 +210,48 @@ def _sweep(lock, request, key):
         return None
 
 
+def _heed(options, sweep):
+    """Ask as of the mark that there is, or see that there is none when
+    COMMAND, which will leave a new one, ends."""
+    from sage_bootstrap import coalesce
+    if sweep:
+        sweep.ask_as_of(options.mark)
+    elif not options.coalesce:
+        try:
+            coalesce.remove(options.mark)
+        except OSError as error:
+            raise Failure(options.mark, 'the old mark cannot be removed: ' + reason(error))
+
+
+def _mark(lock, request, options):
+    """Mark that the command is through, while the lock is held."""
+    try:
+        sweep = _sweep(lock, request, options.key)
+        if sweep:
+            sweep.mark(options.mark)
+    except (Failure, OSError) as error:
+        say('%s: no mark could be made: %s' % (options.mark, reason(error)))
+
+
+def _served(lock, sweep, request, hold=None):
+    """The exit status of a call whose `sweep` another one has done, under
+    `hold` or before there was one."""
+    request.note('served', key=sweep.key, sweep=sweep.number)
+    if hold:
+        _let_go(hold, request)
+    if not request.quiet:
+        say("%s: a '%s' that began after %s has succeeded: nothing to do"
+            % (lock.name, quoted(request.command), sweep.since))
+    return 0
+
+
 def _run_command(request, hold, sweep, options):
     """Run the command under `hold`, unless a sweep has served it, and end
     like it.  Returns an exit status or does not return."""
     if hold.nested:
         sweep = None        # siblings may sweep at the same time
     if sweep and sweep.is_served():
-        request.note('served', key=sweep.key, sweep=sweep.number)
-        _let_go(hold, request)
-        if not request.quiet:
-            say("%s: a '%s' that began after this call has succeeded: nothing to do"
-                % (hold.lock.name, quoted(request.command)))
-        return 0
+        return _served(hold.lock, sweep, request, hold)
     from sage_bootstrap import command
     try:
         it = command.Command(request.command, _told(hold),
@@ -223,6 +262,8 @@ def _run_command(request, hold, sweep, options):
             hold.end_loan()
             it.replace_us()
         status = _supervise(it, hold, sweep, request)
+        if options.mark and not options.coalesce and status == 0:
+            _mark(hold.lock, request, options)
     except Failure as failure:
         request.note('failed', why=str(failure))
         raise

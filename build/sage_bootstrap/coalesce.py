@@ -19,6 +19,12 @@ the big lock exclusively:
 A sweep that fails or is killed publishes nothing: the next in line runs its
 own and returns its own status.  A file that is lost or garbled means at worst
 one run more.
+
+Whoever asks may have done long before what is to be swept, and a sweep that
+began meanwhile has it already.  So step 1 can be taken ahead: who works under
+the lock, shared, notes `started` in a file of his own when he is through, a
+mark, and asks as of then.  As nobody sweeps at that moment, that is every
+sweep from the next one on.
 """
 
 import errno
@@ -31,10 +37,15 @@ from sage_bootstrap import host, locks, sidecar
 # Upper case is left out: not every file system tells it from lower case.
 _PLAIN = 'abcdefghijklmnopqrstuvwxyz0123456789-_'
 _LIMIT = 64         # bytes of the file that count
+_MARK_LIMIT = 1 << 16
 
 
 class Sweep(object):
-    """One call's share in the sweeps of a lock and key.  Made when it asks."""
+    """One call's share in the sweeps of a lock and key.  Made when it asks.
+
+    since   the moment it asks as of, in words
+    number  of the sweep that it ran, or that served it; None before
+    """
 
     def __init__(self, lock, key):
         """`key` (str) names the sweep.  Raises sidecar.Unavailable."""
@@ -45,9 +56,46 @@ class Sweep(object):
 
     def _ask_for(self, key):
         self.key = key
-        self.number = None      # of the sweep that we ran, or that served us
+        self.since = 'this call'
+        self.number = None
         numbers = self._numbers()
         self.seen = numbers and numbers[0]
+
+    def mark(self, path):
+        """Write into the file `path` since when sweeps serve: since this call
+        asked.  Raises OSError; then there is no such file."""
+        if self.seen is None:
+            return
+        fd = posix.open(path, posix.O_WRONLY | posix.O_CREAT | posix.O_EXCL | host.NOFOLLOW, 0o666)
+        try:
+            try:
+                posix.write(fd, self._marked(self.seen))
+            finally:
+                posix.close(fd)
+        except OSError:
+            remove(path)
+            raise
+
+    def ask_as_of(self, path):
+        """Ask as of when the mark in the file `path` was made, and remove it.
+        One that is lost, garbled or another sweep's counts for nothing."""
+        try:
+            data = host.read_file(path, _MARK_LIMIT)
+            remove(path)
+        except OSError:
+            return
+        number = host.text(data).partition(' ')[0]
+        if self.seen is not None and host.is_number(number) and data == self._marked(int(number)):
+            self.seen = min(self.seen, int(number))
+            self.since = path + ' was written'
+
+    def _marked(self, number):
+        """What a mark says, in bytes: whole, or else it is none."""
+        return host.raw('%d %s\n' % (number, self._place()))
+
+    def _place(self):
+        """Where the two numbers are, as nobody else calls it."""
+        return self.path if self.path.startswith('/') else posix.getcwd() + '/' + self.path
 
     def is_served(self):
         """Has a sweep succeeded that began after this call asked?"""
@@ -110,6 +158,15 @@ def parse(data):
         if done <= started:
             return started, done
     return None
+
+
+def remove(path):
+    """Remove the mark in the file `path`, if there is one.  Raises OSError."""
+    try:
+        posix.unlink(path)
+    except OSError as error:
+        if error.errno != errno.ENOENT:
+            raise
 
 
 def key_for(argv):

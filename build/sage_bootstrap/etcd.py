@@ -171,6 +171,9 @@ class Sweep(coalesce.Sweep):
         except Failure:
             pass            # if it is because the lock was lost, the release will say so
 
+    def _place(self):
+        return self._key
+
     def _numbers(self, change=None):
         lock = self._lock
         found = _told(lock.name, lock.client.ask, '/v3/kv/range', {'key': encoded(self._key)})
