@@ -29,6 +29,13 @@ load report_lib
     [ "$(row pip.lock)" = 'pip.lock 1 6.50* 2 8.50 5.50 - - 8.50' ]
 }
 
+@test "a call that was served before it took the lock is over, and held and waited for nothing" {
+    log build | grep -v -e '"pid": 15.*"\(waiting\|got\|released\)"' -e '"\(waiting\|got\|released\)".*"pid": 15' >log
+    report log >out
+    cat out
+    [ "$(row rebase.lock)" = 'rebase.lock 1 2.00 - - - - 1 -' ]
+}
+
 @test "colour on a terminal only, and NO_COLOR is honoured" {
     log build >log
     report log >plain

@@ -8,7 +8,8 @@ event    asked     the call wants the lock
          waiting   it is held; `for`: process ids of those in the way
          got       it has it; `lent`: a job slot was lent meanwhile
          ran       the command has ended, with `status` as sh tells it
-         served    not run: sweep number `sweep` of `key` did it
+         served    not run: sweep number `sweep` of `key` did it; the last event, if
+                   it was not even got
          gave-up   not got in time
          failed    not got, or not run, for the reason `why`
          released  the lock is dropped

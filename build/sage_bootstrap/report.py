@@ -19,7 +19,7 @@ import bisect
 import json
 
 _EVENTS = frozenset(['asked', 'waiting', 'got', 'ran', 'served', 'gave-up', 'failed', 'released'])
-_ENDS = ('released', 'gave-up', 'failed')
+_ENDS = ('served', 'released', 'gave-up', 'failed')
 _QUIET = 300        # seconds without a call that tell one build from the next
 _JUMP = 1           # seconds between the clocks that are more than their jitter
 
