@@ -183,7 +183,7 @@ def _patient(children):
 # ---- Builds
 
 def build_table(seconds):
-    title('A build of locked and free jobs of %g s each' % seconds,
+    title('A build of jobs of %g s, locked ones and then free ones' % seconds,
           'seconds; most: jobs ever at work at once, and slot-seconds beyond -j, both through sage-flock')
     row('', 'bound', 'flock(1)', 'no lending', 'sage-flock', 'of bound', 'most', 'excess')
     for version, make in makes():
@@ -204,12 +204,32 @@ def _build_row(name, bound, flock, keep, ours):
 
 
 def chain_table(seconds):
-    title('8 locked jobs at -j4, a chain of 6 free ones behind each', 'seconds; jobs of %g s' % seconds)
-    row('', 'bound', 'no locks', 'flock(1)', 'no lending', 'sage-flock')
+    title('8 locked jobs at -j4, a chain of 6 free ones behind each',
+          'seconds; jobs of %g s; of bound: that of sage-flock' % seconds)
+    row('', 'no locks', 'bound', 'flock(1)', 'no lending', 'sage-flock', 'of bound')
+    bound = chain_bound(4, 8, 6) * seconds
     for version, make in makes():
         times = [builds.chains(make, prefix, seconds, environment=environment).seconds for prefix, environment in (
             (UNLOCKED, {}), (STRANGER, {}), (OURS, {'SAGE_FLOCK_KEEP_SLOT': '1'}), (OURS, {}))]
-        row('make ' + version, '%.2f' % (14 * seconds), *['%.2f' % one for one in times])
+        times.insert(1, bound)
+        times = ['%.2f' % one for one in times] + ['%.3f' % (times[-1] / bound)]
+        row('make ' + version, *times)
+
+
+def chain_bound(slots, locked, length):
+    """How many jobs' time `locked` jobs, one after the other, and the chains
+    behind them take at least: whoever has most before it goes first."""
+    chains = []
+    rounds = 0
+    while locked or chains:
+        rounds += 1
+        chains.sort(reverse=True)
+        free = slots - (locked > 0)
+        chains = [left - 1 for left in chains[:free] if left > 1] + chains[free:]
+        if locked:
+            locked -= 1
+            chains.append(length)
+    return rounds
 
 
 # ---- The kit

@@ -168,13 +168,12 @@ class Build(object):
 
 
 def package_build(make, slots, locked, free, seconds, prefix, environment=(), plus='$(SAGE_FLOCK_SLOTS)'):
-    """A build of `locked` jobs under one lock and `free` ones: the Build."""
+    """A build of `locked` jobs under one lock, which come first, as is worst, and `free` ones: the Build."""
     makefile = Makefile()
-    for at in range(max(locked, free)):     # mixed, as packages are
-        if at < locked:
-            makefile.job(seconds, prefix + ' x.lock', plus=plus)
-        for _ in range(free // locked):
-            makefile.job(seconds)
+    for _ in range(locked):
+        makefile.job(seconds, prefix + ' x.lock', plus=plus)
+    for _ in range(free):
+        makefile.job(seconds)
     build = Build(make, slots, makefile, environment=environment)
     expect('the build is fine: ' + build.output, build.status == 0)
     return build
