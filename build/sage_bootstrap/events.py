@@ -27,14 +27,14 @@ import time
 
 from sage_bootstrap import host
 from sage_bootstrap.messages import reason, say
-from sage_bootstrap.taking import not_logged
+from sage_bootstrap.taking import moment, not_logged
 
 _TEXT_LIMIT = 1000      # characters of any text in a line
 
 
 class Log(object):
     """The log of one call: calling it with an event's name and fields
-    appends a line."""
+    appends a line.  `at` is when it happened, as taking.moment() tells."""
 
     def __init__(self, path, lock_path, mode, command):
         """Raises OSError where `path` cannot be appended to."""
@@ -46,11 +46,11 @@ class Log(object):
                      ('host', posix.uname()[1]), ('lock', lock_path), ('mode', mode),
                      ('command', command), ('package', host.getenv('SAGE_PKG'))]
 
-    def __call__(self, event, **fields):
+    def __call__(self, event, at=None, **fields):
         if self.fd is None:
             return
-        now = getattr(time, 'monotonic', lambda: None)()
-        pairs = [('event', event), ('time', time.time()), ('mono', now)]
+        now, mono = at or moment()
+        pairs = [('event', event), ('time', now), ('mono', mono)]
         pairs += self.call + sorted(fields.items())
         line = '{%s}\n' % ', '.join(['%s: %s' % (_json(key), _json(value)) for key, value in pairs])
         try:

@@ -21,8 +21,14 @@ from sage_bootstrap import locks, sidecar
 from sage_bootstrap.messages import Failure, quoted, say
 
 
-def not_logged(event, **fields):
+def not_logged(event, at=None, **fields):
     """The note of a Request where nobody asked for a log."""
+
+
+def moment():
+    """Now: seconds since the epoch, and seconds of a clock that is never set
+    back, None before Python 3.3."""
+    return time.time(), getattr(time, 'monotonic', lambda: None)()
 
 
 class Request(object):
@@ -35,7 +41,10 @@ class Request(object):
     conflict   the exit status when it was not got in time (-E)
     quiet, verbose
     note       called with the name and the fields of an event: events.Log
+    held_up    the moment() at which it found the lock held, or None
     """
+
+    held_up = None
 
     def __init__(self, mode, command, wait=True, seconds=None, conflict=1,
                  quiet=False, verbose=False, note=not_logged):
@@ -123,6 +132,7 @@ def take(lock, request):
     if not request.wait:
         _leave(gate)
         return None
+    request.held_up = moment()      # before what it takes to wait is loaded
     if not lock.ours:
         lock.drop()         # as flock(2) does when it turns one mode into the other
     if gate is not None and request.mode == locks.SHARED:

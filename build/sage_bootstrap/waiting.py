@@ -32,7 +32,7 @@ def wait(lock, request, ancestors, side, gate, at_gate):
     status.  Raises Failure for a deadlock.
     """
     if request.is_logged():
-        request.note('waiting', **{'for': holders.process_ids(lock, side)})
+        request.note('waiting', request.held_up, **{'for': holders.process_ids(lock, side)})
     record = None
     if side:
         state = sidecar.AT_GATE if at_gate else sidecar.QUEUES
