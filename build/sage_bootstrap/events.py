@@ -30,6 +30,7 @@ from sage_bootstrap.messages import reason, say
 from sage_bootstrap.taking import moment, not_logged
 
 _TEXT_LIMIT = 1000      # characters of any text in a line
+_PLAIN = ''.join([chr(code) for code in range(32, 127) if chr(code) not in '"\\'])
 
 
 class Log(object):
@@ -42,23 +43,27 @@ class Log(object):
         self.path = path
         self.fd = host.private(posix.open(path, flags | posix.O_NOCTTY, 0o666))
         pid = posix.getpid()
-        self.call = [('call', '%d-%x' % (pid, int(time.time() * 1000000))), ('pid', pid),
-                     ('host', posix.uname()[1]), ('lock', lock_path), ('mode', mode),
-                     ('command', command), ('package', host.getenv('SAGE_PKG'))]
+        self.call = _members([('call', '%d-%x' % (pid, int(time.time() * 1000000))), ('pid', pid),
+                              ('host', posix.uname()[1]), ('lock', lock_path), ('mode', mode),
+                              ('command', command), ('package', host.getenv('SAGE_PKG'))])
 
     def __call__(self, event, at=None, **fields):
         if self.fd is None:
             return
         now, mono = at or moment()
-        pairs = [('event', event), ('time', now), ('mono', mono)]
-        pairs += self.call + sorted(fields.items())
-        line = '{%s}\n' % ', '.join(['%s: %s' % (_json(key), _json(value)) for key, value in pairs])
+        members = [_members([('event', event), ('time', now), ('mono', mono)]), self.call]
+        if fields:
+            members.append(_members(sorted(fields.items())))
         try:
-            posix.write(self.fd, line.encode('ascii'))
+            posix.write(self.fd, host.raw('{%s}\n' % ', '.join(members)))
         except OSError as error:
             say('%s: cannot be logged to: %s' % (self.path, reason(error)))
             posix.close(self.fd)
             self.fd = None
+
+
+def _members(pairs):
+    return ', '.join(['%s: %s' % (_json(key), _json(value)) for key, value in pairs])
 
 
 def _json(value):
@@ -71,6 +76,8 @@ def _json(value):
         return '[%s]' % ', '.join([_json(one) for one in value])
     if not hasattr(value, 'lower'):
         return '%d' % value
+    if not value.strip(_PLAIN):
+        return '"%s"' % value[:_TEXT_LIMIT]
     if not host.PY3:
         value = value.decode('utf-8', 'replace')
     return '"%s"' % ''.join([_json_char(char) for char in value[:_TEXT_LIMIT]])
