@@ -30,7 +30,7 @@ FLAGS = [b'-s', b'-x', b'-e', b'-u', b'-n', b'-o', b'-F', b'-q', b'--shared', b'
          b'--excl', b'--no', b'--verb', b'--q', b'--co', b'--', b'-sx', b'-nq', b'-snx', b'-Fo', b'-h', b'-V', b'--help',
          b'--version', b'--status', b'-c', b'--command']
 VALUED = [b'-w', b'--wait', b'--timeout', b'--time', b'-E', b'--conflict-exit-code', b'--conf', b'--fd', b'--key',
-          b'-nw', b'-sE', b'-xnE']
+          b'--mark', b'-nw', b'-sE', b'-xnE']
 NUMBERS = [b'0', b'1', b'3', b'9', b'255', b'256', b'-1', b'0.01', b'.02', b'1e-3', b'1e99', b'-0', b'+3', b'0x10', b'nan',
            b'inf', b'-inf', b'', b' ', b' 1', b'1_0', b'\xc2\xb2', b'\xd9\xa3', b'\xff', b'99', b'9' * 400, b'1' * 5000, b'1,5',
            b'true', b'2147483648', b'4294967295', b'1000000000', b'1e9', b'1e309']
@@ -53,7 +53,7 @@ ENVIRONMENT = [(b'SAGE_LOCK_DIR', [b'', b'.', b'locks', b'folder/', b'text', b'n
                (b'LC_ALL', [b'C', b'C.UTF-8', b'POSIX', b'xx_XX.ISO-8859-1', b'']),
                (b'LC_CTYPE', [b'C.UTF-8', b'\xff'])]
 WAITING = re.compile(b'^sage-flock: (waiting for|still waiting after|got (shared|exclusive) lock)')
-NOTED = re.compile(b"^sage-flock: .*(plain lock, neither|no record of this|not got|not coalesced|nothing to do|cannot be logged to)")
+NOTED = re.compile(b"^sage-flock: .*(plain lock, neither|no record of this|not got|not coalesced|nothing to do|no mark could|cannot be logged to)")
 
 
 class Line(object):

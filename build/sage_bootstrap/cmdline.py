@@ -118,7 +118,7 @@ def _run(words):
         return 0
     request = _request(lock, argv, options)
     sweep = _sweep(lock, request, options.key) if options.coalesce else None
-    if options.mark:
+    if options.mark is not None:
         _heed(options, sweep)
         if sweep and sweep.is_served():
             return _served(lock, sweep, request)
@@ -138,7 +138,7 @@ def _lock_and_command(options):
         raise Failure('usage', '-c goes behind LOCK', USAGE)
     if options.coalesce and (options.mode != locks.EXCLUSIVE or not options.fork):
         raise Failure('usage', '--coalesce goes with neither -s, -u nor -F', USAGE)
-    if options.mark and (options.key is None or options.mode == 'unlock' or not options.fork):
+    if options.mark is not None and (options.key is None or options.mode == 'unlock' or not options.fork):
         raise Failure('usage', '--mark goes with --key, and with neither -u nor -F', USAGE)
     if not options.fork and options.close:
         raise Failure('usage', '-F and -o together would leave nobody to hold the lock', USAGE)
@@ -262,7 +262,7 @@ def _run_command(request, hold, sweep, options):
             hold.end_loan()
             it.replace_us()
         status = _supervise(it, hold, sweep, request)
-        if options.mark and not options.coalesce and status == 0:
+        if options.mark is not None and not options.coalesce and status == 0:
             _mark(hold.lock, request, options)
     except Failure as failure:
         request.note('failed', why=str(failure))
