@@ -109,6 +109,7 @@ class Crash(object):
         self.rounds = self.together = self.most = 0
         self.due = []           # when to kill
         self.killed = set()     # pids
+        self.bereft = set()     # pids of wrappers whose command was killed, perhaps after its last word
         self.kills = {'waiting wrapper': 0, 'holding wrapper': 0, 'command': 0}
         self.faults = []
 
@@ -152,7 +153,7 @@ class Crash(object):
             self.wrappers.remove(run)
             commands = [pid for pid, parent in self.inside.items() if parent == run.pid]
             wanted = 0
-            if run.pid in self.killed or [pid for pid in commands if pid in self.killed]:
+            if run.pid in self.killed or run.pid in self.bereft:
                 wanted = -signal.SIGKILL
             # A kill may come too late to be noticed.
             if run.status not in (wanted, 0) or run.said(2):
@@ -175,6 +176,8 @@ class Crash(object):
         if kill(pid, signal.SIGKILL):
             self.killed.add(pid)
             self.kills[kind] += 1
+            if kind == 'command':
+                self.bereft.add(self.inside[pid])
 
     def finish(self):
         """Nobody is stuck, and nothing is left of anybody."""

@@ -223,6 +223,7 @@ def schedules(command, count, seed):
         try:
             schedule.play()
         except Wrong as wrong:
+            end_all()           # or somebody writes into the folder while it is removed
             raise Wrong('schedule %d of seed %d: %s' % (at, seed, wrong))
         finally:
             os.chdir(above)
