@@ -173,6 +173,7 @@ if os.fork() == 0:
     ends A 0
     free x.lock
     open_gate D
+    expect 'D out'      # or it would wait on, and with it who waits for the end of its output
 }
 
 @test "a daemon left behind by a killed wrapper's command is the one that prolongs" {
