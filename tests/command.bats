@@ -236,9 +236,10 @@ dispositions() {
 }
 
 # The beginning of a shell command that goes on when it has caught one of the signals in its arguments. It waits for the
-# reader of a fifo that nobody writes to; the trap ends the reader, so a signal that comes before the wait counts too.
+# reader of a fifo that nobody writes to; the trap ends the reader, so a signal that comes before the wait counts too. It
+# does so by PIPE, of which no shell makes a word.
 catcher='
-    trap "echo caught; kill -9 \$reader" "$@"
+    trap "echo caught; kill -s PIPE \$reader" "$@"
     { read -r _ <never; } & reader=$!
     echo ready
     wait "$reader"

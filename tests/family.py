@@ -129,5 +129,6 @@ def end_all():
         if not left:
             break
         for pid in left:
-            os.kill(pid, signal.SIGKILL)
-            children.until(pid)     # what it leaves behind is ours by now
+            if pid not in children.ended:
+                os.kill(pid, signal.SIGKILL)
+                children.until(pid)     # what it leaves behind is ours by now
