@@ -390,8 +390,8 @@ load lib
 
 @test "the lock ends with the command, though a daemon is left behind" {
     make_gate D
-    launch A sage-flock x.lock sh -c 'actor D & read -r _ <"$STAGE/A.gate"' A
     make_gate A
+    launch A sage-flock x.lock sh -c 'actor D & read -r _ <"$STAGE/A.gate"' A
     expect 'D in'
     start B x.lock
     expect_waiting exclusive x.lock B
@@ -442,8 +442,8 @@ load lib
 
 @test "-F becomes the command, which then holds the lock itself" {
     for option in -F --no-fork; do
-        launch A sage-flock "$option" x.lock sh -c 'echo $$; read -r _ <"$STAGE/$0.gate"' "A$option"
         make_gate "A$option"
+        launch A sage-flock "$option" x.lock sh -c 'echo $$; read -r _ <"$STAGE/$0.gate"' "A$option"
         expect "$(pid A)"
         taken x.lock
         open_gate "A$option"

@@ -273,8 +273,8 @@ END
 @test "SAGE_FLOCK_HELD alone lets nobody in" {
     start other other.lock
     expect 'other in'
-    launch K sage-flock x.lock sh -c 'echo "$SAGE_FLOCK_HELD"; exec actor K'
     make_gate K
+    launch K sage-flock x.lock sh -c 'echo "$SAGE_FLOCK_HELD"; exec actor K'
     IFS= read -r -t "$PATIENCE" -u 9 killed
     expect 'K in'
     kill -KILL -- "-$(pid K)"
