@@ -32,8 +32,9 @@ check:
 bench:
 	sh $(TOP)/tests/bench
 
-# The kit goes where its files find each other, and one link to it onto PATH. Bytecode is made now: later, those who
-# run it may not write there.
+# The kit goes where its files find each other, and one link to it onto PATH. Where nothing is called `python`, as on
+# Debian, the first line of each program names the one that was found. Bytecode is made now: later, those who run it may
+# not write there.
 install:
 	rm -rf $(INSTALLED)
 	mkdir -p $(INSTALLED)/build $(DESTDIR)$(PREFIX)/bin
@@ -43,8 +44,11 @@ install:
 	for tool in sage-flock sage-flock-report; do \
 	    ln -sf ../lib/sage-flock/build/bin/$$tool $(DESTDIR)$(PREFIX)/bin/$$tool || exit; \
 	done
-	python=$$(PYTHON='$(PYTHON)' $(TOP)/build/bin/SAGE_FLOCK) && \
-	    $${python%% *} -m compileall -q -d $(PREFIX)/lib/sage-flock/build/sage_bootstrap $(INSTALLED)/build/sage_bootstrap
+	python=$$(PYTHON='$(PYTHON)' $(TOP)/build/bin/SAGE_FLOCK) && python=$${python%% *} && \
+	    { python -c '' 2>/dev/null || for tool in sage-flock sage-flock-report; do \
+	        sed "1s|.*|#!$$python|" $(TOP)/build/bin/$$tool >$(INSTALLED)/build/bin/$$tool || exit; \
+	    done; } && \
+	    $$python -m compileall -q -d $(PREFIX)/lib/sage-flock/build/sage_bootstrap $(INSTALLED)/build/sage_bootstrap
 	mkdir -p $(SHARE)/man/man1 $(SHARE)/bash-completion/completions $(SHARE)/zsh/site-functions
 	cp $(TOP)/build/man/sage-flock.1 $(SHARE)/man/man1
 	cp $(TOP)/build/completion/sage-flock.bash $(SHARE)/bash-completion/completions/sage-flock

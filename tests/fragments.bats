@@ -54,7 +54,7 @@ EOF
 @test "the same words mean the same in each shell, below make and without it" {
     export SAGE_LOCAL=$PWD
     echo '$(SAGE_FLOCK) x.lock sh -c "! tool rival var/lock/x.lock" && echo alone' >script
-    echo '$(SAGE_FLOCK_SHARED) x.lock sh -c "sage-flock -s -n ./var/lock/x.lock echo shared"' >>script
+    echo '$(SAGE_FLOCK_SHARED) x.lock $(SAGE_FLOCK_SHARED) -n ./var/lock/x.lock echo shared' >>script
     makefile 'all:; @$(SHELL_FOR_IT) ./script'
     in_each_shell says_alone_and_shared
 }

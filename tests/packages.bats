@@ -419,3 +419,15 @@ rebase_while_b_comes() {
     [ "$(cd / && "$OLDPWD/dest/opt/it/bin/sage-flock" "$OLDPWD/x.lock" echo hello)" = hello ]
     [ -n "$(find dest -name '*.pyc')" ]
 }
+
+@test "make install where nothing is called python: it runs on the one that there is" {
+    copy_kit
+    mkdir bin
+    printf '#!/bin/sh\nexit 127\n' >bin/python
+    chmod +x bin/python
+    PATH=$PWD/bin:$PATH
+    fails python -c ''
+    "$MAKE" install PREFIX=/opt/it DESTDIR="$PWD/dest"
+    [ "$(dest/opt/it/bin/sage-flock x.lock echo hello)" = hello ]
+    dest/opt/it/bin/sage-flock-report --version
+}
