@@ -13,6 +13,7 @@
 
 import errno
 import fcntl
+import glob
 import os
 import signal
 import sys
@@ -34,9 +35,21 @@ def released(path):
     # Not at once: a lock is given up with the last reference to its file, and a process that reads /proc/PID/fdinfo of
     # the one who closes it, as sage-flock and lsof do, has one for that moment.
     fd = open_lock(path)
-    signal.signal(signal.SIGALRM, lambda *_: os._exit(1))
+    signal.signal(signal.SIGALRM, lambda *_: give_up(path))
     signal.alarm(int(os.environ['PATIENCE']))
     fcntl.flock(fd, fcntl.LOCK_EX)
+
+
+def give_up(path):
+    for link in glob.glob('/proc/[0-9]*/fd/*'):
+        try:
+            if os.readlink(link) == os.path.realpath(path):
+                with open('/proc/%s/cmdline' % link.split('/')[2]) as words:
+                    print('%s: open as %s of %s' % (path, link, words.read().replace('\0', ' ')))
+        except EnvironmentError:        # gone meanwhile
+            pass
+    sys.stdout.flush()
+    os._exit(1)
 
 
 def hold(path, *command):
