@@ -8,17 +8,21 @@ sweep() {
     start "$1" --coalesce --key "${2:-sweep}" x.lock
 }
 
-# begins NAME: it is the actor's turn, and it sweeps.
-begins() {
-    expect_got exclusive x.lock
-    expect "$1 in"
+# two_ask_meanwhile: while A sweeps B and C ask for one, and A comes to its end.
+two_ask_meanwhile() {
+    sweep A
+    expect 'A in'
+    sweep B
+    expect_waiting exclusive x.lock B
+    sweep C
+    expect_waiting exclusive x.lock C
+    leaves A
 }
 
-# goes_through NAME: it does, and all goes well.
+# goes_through NAME: it is the actor's turn, it sweeps, and all goes well.
 goes_through() {
-    begins "$1"
-    open_gate "$1"
-    expect "$1 out"
+    gets exclusive x.lock "$1"
+    leaves "$1"
     ends "$1" 0
 }
 
@@ -42,17 +46,9 @@ served() {
 }
 
 @test "one sweep serves all who asked before it began" {
-    sweep A
-    expect 'A in'
-    sweep B
-    expect_waiting exclusive x.lock B
-    sweep C
-    expect_waiting exclusive x.lock C
-    open_gate A
-    expect 'A out'
+    two_ask_meanwhile
     one_begins B C
-    open_gate "$first"
-    expect "$first out"
+    leaves "$first"
     served "$second"
     ends "$first" 0
     expect_nothing_more
@@ -63,13 +59,11 @@ served() {
     expect 'A in'
     sweep B
     expect_waiting exclusive x.lock B
-    open_gate A
-    expect 'A out'
-    begins B
+    leaves A
+    gets exclusive x.lock B
     sweep C
     expect_waiting exclusive x.lock C
-    open_gate B
-    expect 'B out'
+    leaves B
     goes_through C
     expect_nothing_more
 }
@@ -83,11 +77,9 @@ served() {
         expect_waiting exclusive x.lock B
         sweep C
         expect_waiting exclusive x.lock C
-        open_gate A
-        expect 'A out'
+        leaves A
         one_begins B C
-        open_gate "$first"
-        expect "$first out"
+        leaves "$first"
         served "$second"
         if [ "$end" = 'exit 3' ]; then ends A 3; else ends A 137; fi
         rm "$STAGE"/*.gate
@@ -104,8 +96,7 @@ served() {
     ends A 137
     taken x.lock
     expect_nothing_more
-    open_gate A
-    expect 'A out'
+    leaves A
     goes_through B
 }
 
@@ -114,18 +105,15 @@ served() {
     expect 'A in'
     sweep B index
     expect_waiting exclusive x.lock B
-    open_gate A
-    expect 'A out'
-    begins B
+    leaves A
+    gets exclusive x.lock B
     sweep C dll
     expect_waiting exclusive x.lock C
     sweep D index
     expect_waiting exclusive x.lock D
-    open_gate B
-    expect 'B out'
+    leaves B
     one_begins C D
-    open_gate "$first"
-    expect "$first out"
+    leaves "$first"
     goes_through "$second"
 }
 
@@ -153,15 +141,13 @@ END
     chmod +x say
     say=$PWD/say
     for key in '' '--key sweep'; do
-        start H x.lock
-        expect 'H in'
+        held_by H x.lock
         for one in 'here 1' 'here 1' 'there 1' 'here 2'; do
             # shellcheck disable=SC2086 # several words
             launch one in_folder $one
             expect 'sage-flock: waiting for *'
         done
-        open_gate H
-        expect 'H out'
+        leaves H
         # Each says that it got the lock, and what it does.
         for _ in 1 2 3 4 5 6 7 8; do expect '*'; done >heard
         if [ -z "$key" ]; then
@@ -184,17 +170,9 @@ END
         run sage-flock --coalesce --key sweep x.lock echo ran
         [ "$output" = ran ]
         [ "$status" = 0 ]
-        sweep A
-        expect 'A in'
-        sweep B
-        expect_waiting exclusive x.lock B
-        sweep C
-        expect_waiting exclusive x.lock C
-        open_gate A
-        expect 'A out'
+        two_ask_meanwhile
         one_begins B C
-        open_gate "$first"
-        expect "$first out"
+        leaves "$first"
         served "$second"
         rm "$STAGE"/*.gate
     done
@@ -226,8 +204,7 @@ END
         sweep B
         expect_waiting exclusive x.lock B
         ${harm#*:} .sage-flock/x.lock/c.k-sweep
-        open_gate A
-        expect 'A out'
+        leaves A
         goes_through B
         rm "$STAGE"/*.gate
     done
@@ -239,12 +216,10 @@ END
     sweep B
     expect_waiting exclusive x.lock B
     rm -r .sage-flock
-    open_gate A
-    expect 'A out'
-    begins B
+    leaves A
+    gets exclusive x.lock B
     rm -rf .sage-flock
-    open_gate B
-    expect 'B out'
+    leaves B
     ends A 0
     ends B 0
     expect_nothing_more
@@ -262,14 +237,7 @@ END
 
 @test "where nothing can be kept beside the lock, each runs its own" {
     echo content >x.lock
-    sweep A
-    expect 'A in'
-    sweep B
-    expect_waiting exclusive x.lock B
-    sweep C
-    expect_waiting exclusive x.lock C
-    open_gate A
-    expect 'A out'
+    two_ask_meanwhile
     expect_got exclusive x.lock
     expect '[BC] in'
     open_gate B
@@ -306,25 +274,21 @@ it_served="sage-flock: x.lock: a 'echo swept' that began after mark was written 
 @test "--mark: what was through before a sweep began is covered by it, and nobody waits to hear that" {
     marked true
     sage-flock --coalesce --key sweep x.lock true
-    start A x.lock
-    expect 'A in'
+    held_by A x.lock
     asks_as_of_mark
     [ "$output" = "$it_served" ]
     [ ! -e mark ]
 }
 
 @test "--mark is made with the lock in hand: the sweep that waits for it has not begun" {
-    start A -s --key sweep --mark mark x.lock
-    expect 'A in'
+    held_by A -s --key sweep --mark mark x.lock
     sweep B
     expect_waiting exclusive x.lock B
-    open_gate A
-    expect 'A out'
-    begins B
+    leaves A
+    gets exclusive x.lock B
     start C --coalesce --key sweep --mark mark x.lock
     expect_waiting exclusive x.lock C
-    open_gate B
-    expect 'B out'
+    leaves B
     expect_got exclusive x.lock
     expect "sage-flock: x.lock: a '*actor C' that began after mark was written has succeeded: nothing to do"
     ends C 0
@@ -409,8 +373,7 @@ it_served="sage-flock: x.lock: a 'echo swept' that began after mark was written 
     SAGE_FLOCK_LOG=log launch C sage-flock -q --coalesce --key sweep x.lock actor C
     # It will not say that it waits, but it is written down.
     until grep -s -q waiting log; do sleep 0.01; done
-    open_gate A
-    expect 'A out'
+    leaves A
     # If C comes first, it does so without a word.
     open_gate B
     open_gate C

@@ -255,8 +255,7 @@ catcher='
         expect caught
         expect "$name in"
         taken x.lock
-        open_gate "$name"
-        expect "$name out"
+        leaves "$name"
         ends "$name" 0
         free x.lock
     done
@@ -294,8 +293,7 @@ catcher='
 }
 
 @test "Ctrl-C ends a waiter, without a word" {
-    start A x.lock
-    expect 'A in'
+    held_by A x.lock
     run tool terminal c sage-flock x.lock echo ready
     [[ $output == *"waiting for exclusive lock x.lock to run 'echo ready'"*'signal 2' ]]
     [[ $output != *Traceback* ]]
@@ -319,8 +317,7 @@ catcher='
 }
 
 @test "a waiting line is one line, however odd the command" {
-    start A x.lock
-    expect 'A in'
+    held_by A x.lock
     run sage-flock -w 0.01 x.lock $'two\nlines' $'\x1b[31m' $'\xff' $'\xc2\x9b' ''
     [ "$status" = 1 ]
     [[ ${lines[0]} == 'sage-flock: waiting for exclusive lock x.lock to run '* ]]
@@ -331,16 +328,14 @@ catcher='
 }
 
 @test "-q says nothing about waiting" {
-    start A x.lock
-    expect 'A in'
+    held_by A x.lock
     run sage-flock -q -w 0.01 x.lock true
     [ "$status" = 1 ]
     [ -z "$output" ]
 }
 
 @test "where nobody can hear, the work goes on" {
-    start A x.lock
-    expect 'A in'
+    held_by A x.lock
     for sink in '2>&-' '2>/dev/full' '>&- 2>&-' '>/dev/full 2>/dev/full'; do
         [ -e /dev/full ] || [[ $sink != *full* ]] || continue
         run sh -c "sage-flock -w 0.01 -E 9 x.lock true $sink"

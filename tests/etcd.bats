@@ -103,19 +103,15 @@ make_certificates() {
 
 @test "an exclusive lock keeps the next exclusive one waiting" {
     on_etcd
-    start A x.lock
-    expect 'A in'
+    held_by A x.lock
     start B x.lock
     expect "sage-flock: waiting for exclusive lock x.lock to run 'actor B': held by *@$(uname -n) 'actor A' for *"
     says 1 '' sage-flock -n x.lock true
     says 9 '' sage-flock -s -n -E 9 x.lock true
     says 1 'sage-flock: x.lock: not got within 0.1 s' sh -c 'sage-flock -w 0.1 x.lock true 2>&1 | tail -n 1; exit 1'
-    open_gate A
-    expect 'A out'
-    expect_got exclusive x.lock
-    expect 'B in'
-    open_gate B
-    expect 'B out'
+    leaves A
+    gets exclusive x.lock B
+    leaves B
     ends A 0
     ends B 0
     expect_nothing_more
@@ -124,38 +120,29 @@ make_certificates() {
 
 @test "shared locks go together, and those who come behind an exclusive one wait for it" {
     on_etcd
-    start A -s x.lock
-    expect 'A in'
-    start B -s x.lock
-    expect 'B in'
+    held_by A -s x.lock
+    held_by B -s x.lock
     start C x.lock
     expect_waiting exclusive x.lock C
     start D -s x.lock
     expect "*waiting for shared lock x.lock *: held by * 'actor A' * and * 'actor B' *; before us waits * 'actor C'"
-    open_gate A
-    expect 'A out'
-    open_gate B
-    expect 'B out'
-    expect_got exclusive x.lock
-    expect 'C in'
-    open_gate C
-    expect 'C out'
-    expect_got shared x.lock
-    expect 'D in'
+    leaves A
+    leaves B
+    gets exclusive x.lock C
+    leaves C
+    gets shared x.lock D
 }
 
 @test "whoever came first is served first" {
     on_etcd
-    start A x.lock
-    expect 'A in'
+    held_by A x.lock
     for name in B C D E; do
         start "$name" -q x.lock
         open_gate "$name"
         # A waiting line names all before it: so they are in the queue, in this order.
         until sage-flock --status x.lock | grep -q "actor $name"; do :; done
     done
-    open_gate A
-    expect 'A out'
+    leaves A
     for name in B C D E; do
         expect "$name in"
         expect "$name out"
@@ -164,16 +151,14 @@ make_certificates() {
 
 @test "who gives up or is ended while waiting is out of everybody's way at once" {
     on_etcd
-    start A -s x.lock
-    expect 'A in'
+    held_by A -s x.lock
     SAGE_FLOCK_LEASE=600 start B x.lock
     expect_waiting exclusive x.lock B
     start C -s x.lock
     expect_waiting shared x.lock C
     kill -TERM "$(pid B)"
     ends B 143
-    expect_got shared x.lock
-    expect 'C in'
+    gets shared x.lock C
 }
 
 @test "held by an ancestor: run, but exclusive under shared is refused; the variable alone lets nobody in" {
@@ -184,8 +169,7 @@ make_certificates() {
         sage-flock -s x.lock sage-flock x.lock true
     sage-flock x.lock sage-flock y.lock sage-flock x.lock true
     held=$(sage-flock x.lock sh -c 'echo "$SAGE_FLOCK_HELD"')
-    start A x.lock
-    expect 'A in'
+    held_by A x.lock
     SAGE_FLOCK_HELD=$held says 1 '' sage-flock -n x.lock true
 }
 
@@ -196,12 +180,10 @@ make_certificates() {
 
 @test "--status names holders and waiters, and lists the locks of the folder" {
     on_etcd
-    start A x.lock
-    expect 'A in'
+    held_by A x.lock
     start B -s x.lock
     expect_waiting shared x.lock B
-    start C y.lock
-    expect 'C in'
+    held_by C y.lock
     sage-flock --status | tee status
     grep -q "^x.lock  *holds  *exclusive  *$(pid A)@$(uname -n) .* actor A$" status
     grep -q "^x.lock .*waits .*shared .*actor B" status
@@ -215,14 +197,12 @@ assert [(one["state"], one["mode"], one["host"]) for one in lock["users"]] == [
 
 @test "a sweep that began after the call serves it, a failed one nobody" {
     on_etcd
-    start A sweep.lock
-    expect 'A in'
+    held_by A sweep.lock
     for name in B C D; do
         launch "$name" sage-flock --coalesce --key all sweep.lock sh -c 'echo swept'
         expect '*waiting for exclusive lock sweep.lock*'
     done
-    open_gate A
-    expect 'A out'
+    leaves A
     for _ in 1 2 3 4 5 6; do expect '*'; done >heard
     [ "$(grep -cx '  swept' heard)" = 1 ]
     [ "$(grep -c 'nothing to do' heard)" = 2 ]
@@ -236,8 +216,7 @@ assert [(one["state"], one["mode"], one["host"]) for one in lock["users"]] == [
 
 @test "whoever waits reminds of it" {
     on_etcd
-    start A x.lock
-    expect 'A in'
+    held_by A x.lock
     SAGE_FLOCK_REMINDER=0.2 start B x.lock
     expect_waiting exclusive x.lock B
     expect "sage-flock: still waiting after 0.* for exclusive lock x.lock to run 'actor B': held by *'actor A'*"
@@ -247,17 +226,14 @@ assert [(one["state"], one["mode"], one["host"]) for one in lock["users"]] == [
 @test "whoever waits longer than a lease keeps its place, and so does whoever runs" {
     on_etcd
     export SAGE_FLOCK_LEASE=1           # which etcd makes 2
-    start A x.lock
-    expect 'A in'
+    held_by A x.lock
     SAGE_FLOCK_REMINDER=5 start B x.lock
     expect_waiting exclusive x.lock B
     SAGE_FLOCK_LEASE=60 start C x.lock
     expect_waiting exclusive x.lock C
     expect "sage-flock: still waiting after 5.* for *held by *'actor A' for *"
-    open_gate A
-    expect 'A out'
-    expect_got exclusive x.lock
-    expect 'B in'
+    leaves A
+    gets exclusive x.lock B
 }
 
 @test "the log has a line for each step" {
@@ -302,16 +278,14 @@ MAKE
     expect_waiting exclusive x.lock B
     kill -KILL "$(pid A)"
     expect "sage-flock: x.lock: the sage-flock that held it was killed: its command is stopped"
-    expect_got exclusive x.lock
-    expect 'B in'
+    gets exclusive x.lock B
     [[ $(ps -o stat= -p "$(cat inner)") = @(|Z*) ]]     # it may be that nobody has buried it yet
 }
 
 @test "wrapper, keeper and command killed: the lock is free after its lease" {
     on_etcd
     export SAGE_FLOCK_LEASE=2
-    start A x.lock
-    expect 'A in'
+    held_by A x.lock
     start B x.lock
     expect_waiting exclusive x.lock B
     keeper=$(ps -A -o pid= -o ppid= | awk -v parent="$(pid A)" '$2 == parent {print $1}')
@@ -319,8 +293,7 @@ MAKE
     kill -STOP $keeper "$(pid A)"       # or the keeper has a moment to see the wrapper go
     # shellcheck disable=SC2086
     kill -KILL "$(pid A)" $keeper
-    expect_got exclusive x.lock
-    expect 'B in'
+    gets exclusive x.lock B
 }
 
 @test "the lease lost: the command is stopped, said, 125; the next one comes in when it is gone" {
@@ -346,8 +319,7 @@ MAKE
     new_etcd other
     on_etcd other
     export SAGE_FLOCK_LEASE=3
-    start A x.lock
-    expect 'A in'
+    held_by A x.lock
     kill -STOP "$(cat other/0.pid)"
     lost='sage-flock: x.lock: lost while the command ran: no etcd server answers: 127.0.0.1:*'
     expect "$lost: no answer in time; it was stopped"
@@ -410,8 +382,7 @@ MODES
 
 @test "a lock named by its address, through another server of the list, is the same" {
     on_etcd
-    start A x.lock
-    expect 'A in'
+    held_by A x.lock
     address=${SAGE_LOCK_DIR#etcd://}
     says 1 '' sage-flock -n "etcd://127.0.0.1:1,${address%%/*}//${address#*/}/x.lock" true
 }
@@ -422,17 +393,13 @@ MODES
     address=${address%%/*}
     folder=$SAGE_LOCK_DIR
     fake twice "${address##*:}"
-    start A x.lock
-    expect 'A in'
+    held_by A x.lock
     start B x.lock
     expect_waiting exclusive x.lock B
     says 1 '' sage-flock -n x.lock true
-    open_gate A
-    expect 'A out'
-    expect_got exclusive x.lock
-    expect 'B in'
-    open_gate B
-    expect 'B out'
+    leaves A
+    gets exclusive x.lock B
+    leaves B
     ends A 0
     ends B 0
     for _ in 1 2 3; do
@@ -465,10 +432,8 @@ MODES
     # A new password, be it the same, ends the tokens given out before.
     token=$(raw /v3/auth/authenticate '{"name": "root", "password": "secret"}' | sed 's/.*"token": "\(.*\)".*/\1/')
     raw /v3/auth/user/changepw '{"name": "root", "password": "secret"}' "$token"
-    open_gate A
-    expect 'A out'
-    expect_got exclusive x.lock
-    expect 'B in'
+    leaves A
+    gets exclusive x.lock B
     ETCDCTL_USER=root:secret sage-flock --status x.lock | grep -q 'actor B'
     end_etcd other
 }
@@ -490,14 +455,11 @@ MODES
     by_number=$SAGE_LOCK_DIR
     SAGE_LOCK_DIR=${SAGE_LOCK_DIR/127.0.0.1/localhost}
     export ETCDCTL_CACERT=$PWD/other/ca.pem ETCDCTL_CERT=$PWD/other/client.pem ETCDCTL_KEY=$PWD/other/client.key
-    start A x.lock
-    expect 'A in'
+    held_by A x.lock
     start B x.lock
     expect_waiting exclusive x.lock B
-    open_gate A
-    expect 'A out'
-    expect_got exclusive x.lock
-    expect 'B in'
+    leaves A
+    gets exclusive x.lock B
     export SAGE_FLOCK_LEASE=2
     says 125 'sage-flock: y.lock: no etcd server answers: localhost:*: TLS: *certificate verify failed*' \
         env ETCDCTL_CACERT="$PWD/wrong/ca.pem" sage-flock y.lock true

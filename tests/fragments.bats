@@ -35,9 +35,9 @@ EOF
     make_gate A; make_gate B
     launch A "$MAKE" A;         expect 'A in'
     launch B "$MAKE" B;         expect_waiting exclusive x.lock B
-    open_gate A;                expect 'A out'
+    leaves A
     expect 'sage-flock: got *'; expect 'B in'
-    open_gate B;                expect 'B out'
+    leaves B
     ends A 0; ends B 0
 }
 
@@ -46,8 +46,8 @@ EOF
     make_gate A; make_gate B; make_gate C
     launch AB "$MAKE" -j2 A B;  expect '[AB] in'; expect '[AB] in'
     launch C "$MAKE" C;         expect_waiting exclusive x.lock C
-    open_gate A;                expect 'A out'
-    open_gate B;                expect 'B out'
+    leaves A
+    leaves B
     expect 'sage-flock: got *'; expect 'C in'
 }
 
@@ -152,29 +152,29 @@ does_not_run() {
     make_gate A; make_gate B; make_gate C
     launch AB "$MAKE" -j2 PIP=./pip A B;    expect '[AB] in'; expect '[AB] in'
     launch C "$MAKE" PIP=./pip C;           expect 'sage-flock: waiting for exclusive lock pip.lock *'
-    open_gate A;                            expect 'A out'
-    open_gate B;                            expect 'B out'
+    leaves A
+    leaves B
     expect 'sage-flock: got *';             expect 'C in'
     launch A "$MAKE" PIP=./pip A;           expect 'sage-flock: waiting for shared lock pip.lock *'
-    open_gate C;                            expect 'C out'
+    leaves C
 }
 
 @test "while it waits for rebase.lock, an uninstall holds no pip.lock" {
     fragments=uninstall makefile 'C:; @$(UNINSTALL) C'
-    start A rebase.lock;        expect 'A in'
+    held_by A rebase.lock
     launch C "$MAKE" C;         expect 'sage-flock: waiting for shared lock rebase.lock *'
     free pip.lock
-    open_gate A;                expect 'A out'
+    leaves A
     expect 'sage-flock: got *'
 }
 
 @test "while it waits for pip.lock, an uninstall holds rebase.lock shared" {
     fragments=uninstall makefile 'C:; @$(UNINSTALL) C'
-    start B -s pip.lock;        expect 'B in'
+    held_by B -s pip.lock
     launch C "$MAKE" C
     expect 'sage-flock: waiting for exclusive lock pip.lock *'
     taken rebase.lock
-    start D -s rebase.lock;     expect 'D in'
+    held_by D -s rebase.lock
 }
 
 @test "where nothing needs a rebase it takes no lock" {
@@ -195,7 +195,7 @@ does_not_run() {
     launch R "$MAKE";           expect '-O -T'
     expect "$PWD/tree/lib/a.dll"; expect "$PWD/tree/lib/b.dll"; expect 'R in'
     launch W "$MAKE" W;         expect_waiting shared rebase.lock W
-    open_gate R;                expect 'R out'
+    leaves R
     expect 'sage-flock: got *'; expect 'W in'
     ends R 0
 }

@@ -3,10 +3,10 @@
 # Who waits for whom is tested as a conversation. One fifo, `events`, carries every line that any process under test
 # prints, and a test is a script over it, without sleeps:
 #
-#     start A x.lock;   expect 'A in'              A holds the lock, and waits at its gate
+#     held_by A x.lock                             A holds the lock, and waits at its gate
 #     start B x.lock;   expect_waiting exclusive x.lock B
-#     open_gate A;      expect 'A out'
-#     expect_got exclusive x.lock;  expect 'B in'
+#     leaves A
+#     gets exclusive x.lock B
 #
 # A lock that does not lock fails at once: B says 'B in' where its waiting line is due. How long anything takes is never
 # asserted; PATIENCE is only how soon a silence is taken for a hang.
@@ -122,6 +122,24 @@ ends() {
         echo "$1 ended with $status, not $2"
         return 1
     fi
+}
+
+# held_by NAME [OPTION...] LOCK: starts the actor NAME, and the lock is his.
+held_by() {
+    start "$@"
+    expect "$1 in"
+}
+
+# gets MODE LOCK NAME: the actor NAME, who waited last, has the lock.
+gets() {
+    expect_got "$1" "$2"
+    expect "$3 in"
+}
+
+# leaves NAME: the actor NAME may go on, and does.
+leaves() {
+    open_gate "$1"
+    expect "$1 out"
 }
 
 # free FILE and taken FILE: what a stranger finds who asks for the lock with flock(2) and nothing of ours.

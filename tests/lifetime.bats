@@ -5,12 +5,6 @@
 
 load lib
 
-# held_by NAME [OPTION...] LOCK: starts the actor NAME, and the lock is his.
-held_by() {
-    start "$@"
-    expect "$1 in"
-}
-
 # stopped PID: waits until the process is stopped. A signal tells its sender nothing of when it acts.
 stopped() {
     [ -r /proc/self/stat ] || skip 'no /proc here'
@@ -26,13 +20,10 @@ stopped() {
         kill -s "$name" "$(pid A)"
         start B x.lock
         expect_waiting exclusive x.lock B
-        open_gate A
-        expect 'A out'
+        leaves A
         ends A 0
-        expect_got exclusive x.lock
-        expect 'B in'
-        open_gate B
-        expect 'B out'
+        gets exclusive x.lock B
+        leaves B
         ends B 0
         rm "$STAGE/A.gate" "$STAGE/B.gate"
     done
@@ -47,13 +38,10 @@ stopped() {
         kill -s "$name" "$(pid A)"
         start B x.lock
         expect_waiting exclusive x.lock B
-        open_gate A
-        expect 'A out'
+        leaves A
         ends A 0
-        expect_got exclusive x.lock
-        expect 'B in'
-        open_gate B
-        expect 'B out'
+        gets exclusive x.lock B
+        leaves B
         ends B 0
         free x.lock
         rm "$STAGE/A.gate" "$STAGE/B.gate"
@@ -66,14 +54,12 @@ stopped() {
     stopped "$(pid A)"
     start B x.lock
     expect_waiting exclusive x.lock B
-    open_gate A
-    expect 'A out'
+    leaves A
     # The command has ended; who is to unlock is stopped. Too long is safe, too short is not.
     taken x.lock
     kill -s CONT "$(pid A)"
     ends A 0
-    expect_got exclusive x.lock
-    expect 'B in'
+    gets exclusive x.lock B
 }
 
 @test "a stopped command keeps the lock" {
@@ -98,10 +84,8 @@ stopped() {
     kill -s STOP "$(pid B)"
     stopped "$(pid B)"
     kill -s CONT "$(pid B)"
-    open_gate A
-    expect 'A out'
-    expect_got exclusive x.lock
-    expect 'B in'
+    leaves A
+    gets exclusive x.lock B
 }
 
 @test "a waiter that is killed, or told to end, leaves its place to the next" {
@@ -117,8 +101,7 @@ stopped() {
         kill -s "$name" "$(pid "B$name")"
         ends "B$name" "$((128 + ${signal#*:}))"
     done
-    open_gate A
-    expect 'A out'
+    leaves A
     ends A 0
     # Each in any order, for it is not told in which one they came to the queue.
     for name in KILL TERM HUP INT; do open_gate "C$name"; done
@@ -143,8 +126,7 @@ stopped() {
     kill -KILL "$command"
     expect 'signal 9'
     free x.lock
-    open_gate D
-    expect 'D out'
+    leaves D
 }
 
 @test "a daemon that left session, group and parent behind prolongs nothing" {
@@ -158,8 +140,7 @@ if os.fork() == 0:
 ' >&9
     free x.lock
     expect 'D in'
-    open_gate D
-    expect 'D out'
+    leaves D
 }
 
 @test "a daemon left under a shared lock prolongs nothing, and the other holders keep theirs" {
@@ -168,8 +149,7 @@ if os.fork() == 0:
     sage-flock -s x.lock sh -c 'actor D >&9 &'
     taken x.lock
     expect 'D in'
-    open_gate A
-    expect 'A out'
+    leaves A
     ends A 0
     free x.lock
     open_gate D
@@ -189,10 +169,8 @@ if os.fork() == 0:
     start B x.lock
     expect_waiting exclusive x.lock B
     taken x.lock
-    open_gate D
-    expect 'D out'
-    expect_got exclusive x.lock
-    expect 'B in'
+    leaves D
+    gets exclusive x.lock B
 }
 
 @test "a command that closes what it inherited does not shorten the lock" {
@@ -203,8 +181,7 @@ os.closerange(3, 256)
 os.execvp("actor", ["actor", "A"])'
     expect 'A in'
     taken x.lock
-    open_gate A
-    expect 'A out'
+    leaves A
     ends A 0
     free x.lock
 }
@@ -215,8 +192,7 @@ os.execvp("actor", ["actor", "A"])'
     expect 'D in'
     taken x.lock
     launch A sage-flock -q x.lock true
-    open_gate D
-    expect 'D out'
+    leaves D
     ends A 0
     free x.lock
 }
@@ -243,8 +219,7 @@ os.execvp("actor", ["actor", "A"])'
     expect 'got it'
     expect 'A in'
     taken x.lock
-    open_gate A
-    expect 'A out'
+    leaves A
     ends A 0
     free x.lock
 }

@@ -5,52 +5,39 @@
 load lib
 
 @test "an exclusive lock keeps the next exclusive one waiting" {
-    start A x.lock
-    expect 'A in'
+    held_by A x.lock
     start B x.lock
     expect_waiting exclusive x.lock B
-    open_gate A
-    expect 'A out'
-    expect_got exclusive x.lock
-    expect 'B in'
-    open_gate B
-    expect 'B out'
+    leaves A
+    gets exclusive x.lock B
+    leaves B
     ends A 0
     ends B 0
     expect_nothing_more
 }
 
 @test "shared locks go together" {
-    start A -s x.lock
-    expect 'A in'
-    start B --shared x.lock
-    expect 'B in'
-    open_gate A
-    expect 'A out'
-    open_gate B
-    expect 'B out'
+    held_by A -s x.lock
+    held_by B --shared x.lock
+    leaves A
+    leaves B
 }
 
 @test "a shared lock keeps an exclusive one waiting" {
-    start A -s x.lock
-    expect 'A in'
+    held_by A -s x.lock
     start B -x x.lock
     expect_waiting exclusive x.lock B
-    open_gate A
-    expect 'A out'
-    expect_got exclusive x.lock
-    expect 'B in'
+    leaves A
+    gets exclusive x.lock B
 }
 
 @test "an exclusive lock keeps shared ones waiting, then lets all of them in" {
-    start A -e x.lock
-    expect 'A in'
+    held_by A -e x.lock
     start B -s x.lock
     expect_waiting shared x.lock B
     start C -s x.lock
     expect_waiting shared x.lock C
-    open_gate A
-    expect 'A out'
+    leaves A
     # B and C go their ways at their own speeds: two lines of each, in any order between them.
     for _ in 1 2 3 4; do expect '*'; done >heard
     grep -q 'B in' heard
@@ -59,10 +46,8 @@ load lib
 }
 
 @test "locks of different names have nothing to do with each other" {
-    start A x.lock
-    expect 'A in'
-    start B y.lock
-    expect 'B in'
+    held_by A x.lock
+    held_by B y.lock
 }
 
 @test "each of many gets its turn alone" {
@@ -81,25 +66,20 @@ load lib
     expect 'A in'
     start B x.lock
     expect_waiting exclusive x.lock B
-    open_gate A
-    expect 'A out'
-    expect_got exclusive x.lock
-    expect 'B in'
+    leaves A
+    gets exclusive x.lock B
     taken x.lock
-    open_gate B
-    expect 'B out'
+    leaves B
     ends B 0
     free x.lock
 }
 
 @test "flock(1) and we respect each other" {
     command -v flock >/dev/null || skip 'no flock(1) here'
-    start A x.lock
-    expect 'A in'
+    held_by A x.lock
     run flock -n -x x.lock true
     [ "$status" = 1 ]
-    open_gate A
-    expect 'A out'
+    leaves A
     ends A 0
     make_gate B
     launch B flock -s x.lock actor B
@@ -116,8 +96,7 @@ load lib
         [ "$status" = 0 ]
         [ "$output" = ran ]
     done
-    start A x.lock
-    expect 'A in'
+    held_by A x.lock
     for option in -n --nb --nonblock --nonblocking '-w 0'; do
         # shellcheck disable=SC2086
         run sage-flock $option x.lock echo ran
@@ -127,8 +106,7 @@ load lib
 }
 
 @test "-E chooses the status of a lock not taken in time" {
-    start A x.lock
-    expect 'A in'
+    held_by A x.lock
     for number in 0 7 255; do
         run sage-flock -n -E "$number" x.lock echo ran
         [ "$status" = "$number" ]
@@ -141,8 +119,7 @@ load lib
 }
 
 @test "-w gives up after its time, and no earlier" {
-    start A x.lock
-    expect 'A in'
+    held_by A x.lock
     begun=$(tool clock)
     run sage-flock -w 0.15 -E 8 x.lock sh -c ': >ran'
     [ $(($(tool clock) - begun)) -ge 150 ]
@@ -156,33 +133,26 @@ load lib
 }
 
 @test "-w takes a lock that is freed in time" {
-    start A x.lock
-    expect 'A in'
+    held_by A x.lock
     start B -w 100 x.lock
     expect_waiting exclusive x.lock B
-    open_gate A
-    expect 'A out'
-    expect_got exclusive x.lock
-    expect 'B in'
+    leaves A
+    gets exclusive x.lock B
     taken x.lock
-    open_gate B
-    expect 'B out'
+    leaves B
     ends B 0
 }
 
 @test "a waiter that is killed is out of the queue" {
-    start A x.lock
-    expect 'A in'
+    held_by A x.lock
     start B x.lock
     expect_waiting exclusive x.lock B
     start C x.lock
     expect_waiting exclusive x.lock C
     kill -TERM "$(pid B)"
     ends B 143
-    open_gate A
-    expect 'A out'
-    expect_got exclusive x.lock
-    expect 'C in'
+    leaves A
+    gets exclusive x.lock C
 }
 
 @test "a shell's own descriptor: locked, unlocked, locked again" {
@@ -202,12 +172,10 @@ load lib
 }
 
 @test "a shell's own descriptor: waited for" {
-    start A x.lock
-    expect 'A in'
+    held_by A x.lock
     launch B "$SHELL_UNDER_TEST" -c 'exec 7>x.lock; sage-flock 7 7>&7; echo B in; sage-flock -u 7 7>&7; echo B out'
     expect 'sage-flock: waiting for exclusive lock *'
-    open_gate A
-    expect 'A out'
+    leaves A
     expect 'sage-flock: got exclusive lock *'
     expect 'B in'
     expect 'B out'
@@ -215,8 +183,7 @@ load lib
 }
 
 @test "a shell's own descriptor: -n and -w give up on it" {
-    start A x.lock
-    expect 'A in'
+    held_by A x.lock
     exec 7>x.lock
     run sage-flock -n 7
     [ "$status" = 1 ]
@@ -225,8 +192,7 @@ load lib
 }
 
 @test "a lock whose name is a number is a file when there is a command" {
-    start A 7
-    expect 'A in'
+    held_by A 7
     [ -f 7 ]
     taken 7
 }
@@ -238,22 +204,18 @@ load lib
     SAGE_LOCK_DIR='' SAGE_LOCAL=$PWD/two start B x.lock
     expect 'B in'
     taken two/var/lock/x.lock
-    start C x.lock
-    expect 'C in'
+    held_by C x.lock
     taken x.lock
 }
 
 @test "a name with a slash is a path" {
     mkdir sub
     export SAGE_LOCK_DIR=$PWD/one SAGE_LOCAL=$PWD/two
-    start A ./x.lock
-    expect 'A in'
+    held_by A ./x.lock
     taken x.lock
-    start B sub/x.lock
-    expect 'B in'
+    held_by B sub/x.lock
     taken sub/x.lock
-    start C "$PWD/y.lock"
-    expect 'C in'
+    held_by C "$PWD/y.lock"
     taken y.lock
     [ ! -e one ]
     [ ! -e two ]
@@ -262,8 +224,7 @@ load lib
 @test "one lock is one lock by whatever path it is asked for" {
     mkdir sub
     ln -s x.lock link.lock
-    start A x.lock
-    expect 'A in'
+    held_by A x.lock
     for path in "$PWD/x.lock" ./x.lock sub/../x.lock link.lock; do
         run sage-flock -n "$path" true
         [ "$status" = 1 ]
@@ -301,14 +262,11 @@ load lib
     before=$(ls -li x.lock)
     sage-flock x.lock true
     sage-flock -s x.lock true
-    start A x.lock
-    expect 'A in'
+    held_by A x.lock
     start B x.lock
     expect_waiting exclusive x.lock B
-    open_gate A
-    expect 'A out'
-    expect_got exclusive x.lock
-    expect 'B in'
+    leaves A
+    gets exclusive x.lock B
     [ "$(ls -li x.lock)" = "$before" ]
     [ "$(cat x.lock)" = content ]
 }
@@ -316,10 +274,8 @@ load lib
 @test "a lock file stays when its last user has gone" {
     sage-flock x.lock true
     before=$(ls -li x.lock)
-    start A x.lock
-    expect 'A in'
-    open_gate A
-    expect 'A out'
+    held_by A x.lock
+    leaves A
     ends A 0
     [ "$(ls -li x.lock)" = "$before" ]
     [ ! -s x.lock ]
@@ -337,8 +293,7 @@ load lib
 
 @test "a folder can be locked" {
     mkdir folder
-    start A folder
-    expect 'A in'
+    held_by A folder
     taken folder
     for path in ./folder folder/ "$PWD/folder"; do
         run sage-flock -n "$path" true
@@ -346,10 +301,8 @@ load lib
     done
     start B folder
     expect_waiting exclusive folder B
-    open_gate A
-    expect 'A out'
-    expect_got exclusive folder
-    expect 'B in'
+    leaves A
+    gets exclusive folder B
 }
 
 @test "the command can be run by links, from anywhere, without help from the environment" {
@@ -377,14 +330,11 @@ load lib
     printf '#!/bin/sh\nexec "$PYTHON" -S -E "%s/build/bin/sage-flock" "$@"\n' "$PWD" >bin/sage-flock
     chmod +x bin/sage-flock
     PATH=$PWD/bin:$PATH
-    start A -s x.lock
-    expect 'A in'
+    held_by A -s x.lock
     start B --timeout=100 x.lock
     expect_waiting exclusive x.lock B
-    open_gate A
-    expect 'A out'
-    expect_got exclusive x.lock
-    expect 'B in'
+    leaves A
+    gets exclusive x.lock B
     sage-flock --help >/dev/null
 }
 
@@ -396,46 +346,36 @@ load lib
     start B x.lock
     expect_waiting exclusive x.lock B
     open_gate A
-    expect_got exclusive x.lock
-    expect 'B in'
+    gets exclusive x.lock B
     ends A 0
-    open_gate D
-    expect 'D out'
+    leaves D
     taken x.lock
 }
 
 @test "the lock lasts as long as the command, though sage-flock is killed" {
-    start A x.lock
-    expect 'A in'
+    held_by A x.lock
     kill -KILL "$(pid A)"
     ends A 137
     taken x.lock
     start B x.lock
     expect_waiting exclusive x.lock B
-    open_gate A
-    expect 'A out'
-    expect_got exclusive x.lock
-    expect 'B in'
-    open_gate B
-    expect 'B out'
+    leaves A
+    gets exclusive x.lock B
+    leaves B
     ends B 0
     free x.lock
 }
 
 @test "-o keeps the lock from the command: held while it runs, free when sage-flock is killed" {
-    start A -o x.lock
-    expect 'A in'
+    held_by A -o x.lock
     taken x.lock
     kill -KILL "$(pid A)"
     ends A 137
     free x.lock
-    start B --close x.lock
-    expect 'B in'
-    open_gate A
-    expect 'A out'
+    held_by B --close x.lock
+    leaves A
     taken x.lock
-    open_gate B
-    expect 'B out'
+    leaves B
     ends B 0
     free x.lock
 }
@@ -464,8 +404,7 @@ load lib
     start C two.lock
     expect_waiting exclusive two.lock C
     open_gate C
-    open_gate A
-    expect 'A out'
+    leaves A
     ends A 0
     ends C 0
     open_gate B

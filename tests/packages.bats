@@ -78,6 +78,18 @@ EOF
     chmod +x bin/mv
 }
 
+package_of_two_files() {
+    package a <<<'mkdir -p "$P/bin" "$P/lib"; echo >"$P/bin/one"; echo >"$P/lib/two"'
+}
+
+# Its install, when one of them is in the tree and the other is not.
+stand_in_the_middle() {
+    halt_at lib
+    PATH=$PWD/bin:$PATH launch M kit_itself
+    expect 'a 1.0: building, *'
+    expect 'in the middle'
+}
+
 @test "dependencies first, and a second make does nothing" {
     setup_kit
     package a b c <<<'cat "$SAGE_LOCAL/lib/b" "$SAGE_LOCAL/lib/c" >"$P/lib/a"'
@@ -193,11 +205,8 @@ mine" ]
 
 @test "killed in the middle of an install: the next make starts again" {
     setup_kit
-    package a <<<'mkdir -p "$P/bin" "$P/lib"; echo >"$P/bin/one"; echo >"$P/lib/two"'
-    halt_at lib
-    PATH=$PWD/bin:$PATH launch M kit_itself
-    expect 'a 1.0: building, *'
-    expect 'in the middle'
+    package_of_two_files
+    stand_in_the_middle
     kill -KILL -- "-$(pid M)"
     [ "$(tree)" = './bin
 ./bin/one
@@ -215,11 +224,8 @@ mine" ]
 
 @test "killed in the middle of an install: an uninstall leaves nothing" {
     setup_kit
-    package a <<<'mkdir -p "$P/bin" "$P/lib"; echo >"$P/bin/one"; echo >"$P/lib/two"'
-    halt_at lib
-    PATH=$PWD/bin:$PATH launch M kit_itself
-    expect 'a 1.0: building, *'
-    expect 'in the middle'
+    package_of_two_files
+    stand_in_the_middle
     kill -KILL -- "-$(pid M)"
     kit a-uninstall
     [ "$(tree)" = '' ]
@@ -227,14 +233,11 @@ mine" ]
 
 @test "stopped in the middle of an install: nothing of it is left" {
     setup_kit
-    package a <<<'mkdir -p "$P/bin" "$P/lib"; echo >"$P/bin/one"; echo >"$P/lib/two"'
+    package_of_two_files
     group=
     for signal in TERM INT HUP; do
         rm -rf bin "$STAGE/mv.gate"
-        halt_at lib
-        PATH=$PWD/bin:$PATH launch M kit_itself
-        expect 'a 1.0: building, *'
-        expect 'in the middle'
+        stand_in_the_middle
         # Make passes on TERM, and leaves the others to the terminal, which tells all.
         [ "$signal" = TERM ] || group=-
         kill -s "$signal" -- "$group$(pid M)"
@@ -340,12 +343,12 @@ EOF
 @test "who waits for a lock is told on the screen, not in the log" {
     setup_kit
     simple a
-    start A "$SAGE_LOCAL/var/lock/rebase.lock";     expect 'A in'
+    held_by A "$SAGE_LOCAL/var/lock/rebase.lock"
     launch M kit_itself
     expect 'a 1.0: building, *'
     expect 'sage-flock: waiting for shared lock rebase.lock *'
     [ "$(tree)" = '' ]
-    open_gate A;    expect 'A out'
+    leaves A
     expect 'sage-flock: got *'
     expect 'a 1.0: installed in * s'
 }

@@ -9,15 +9,13 @@ load lib
 }
 
 @test "a sidecar that vanishes takes nobody's lock along" {
-    start A x.lock
-    expect 'A in'
+    held_by A x.lock
     start B x.lock
     expect_waiting exclusive x.lock B
     start C x.lock
     expect_waiting exclusive x.lock C
     rm -r .sage-flock
-    open_gate A
-    expect 'A out'
+    leaves A
     ends A 0
     expect_got exclusive x.lock
     expect '[BC] in'
@@ -32,8 +30,7 @@ load lib
 }
 
 @test "locks may have any name, those of the sidecar's own files included" {
-    start A y.lock
-    expect 'A in'
+    held_by A y.lock
     start B y.lock          # has the sidecars' common files made
     expect_waiting exclusive y.lock B
     number=0
@@ -59,8 +56,7 @@ load lib
     run sage-flock --status
     [ "$status" = 0 ]
     [ "$output" = 'LOCK  STATE  MODE  PID  FOR  COMMAND' ]
-    start A -s x.lock
-    expect 'A in'
+    held_by A -s x.lock
     start B x.lock
     expect_waiting exclusive x.lock B
     start C -s x.lock
@@ -93,8 +89,7 @@ print(eval(sys.argv[1]))' "$1"
 }
 
 @test "--status --json says the same to programs" {
-    start A -s x.lock
-    expect 'A in'
+    held_by A -s x.lock
     start B x.lock
     expect_waiting exclusive x.lock B
     [ "$(as_json 'len(locks), locks[0]["lock"] == "x.lock", len(users)')" = "(1, True, 2)" ]
@@ -107,8 +102,7 @@ print(eval(sys.argv[1]))' "$1"
 }
 
 @test "the killed are gone from --status, and what they left goes too" {
-    start A x.lock
-    expect 'A in'
+    held_by A x.lock
     for name in B C; do
         start "$name" x.lock
         expect_waiting exclusive x.lock "$name"
@@ -134,8 +128,7 @@ live() {
 
 @test "control characters in a record are shown, not obeyed" {
     printf 'mode shared\ncommand a\033[31mb\rc\tdef\302\2331mg\177h\n' | live h.123-1
-    start A x.lock
-    expect 'A in'
+    held_by A x.lock
     for locale in C C.UTF-8; do
         LC_ALL=$locale run sage-flock --status x.lock
         [ "$status" = 0 ]
@@ -185,15 +178,12 @@ live() {
         echo "$output"
         [ "$output" = 9 ]
     done
-    start A x.lock
-    expect 'A in'
+    held_by A x.lock
     make_gate B
     launch B sage-flock y.lock sage-flock x.lock actor B
     expect "sage-flock: waiting for exclusive lock x.lock to run 'actor B': held by *"
-    open_gate A
-    expect 'A out'
-    expect_got exclusive x.lock
-    expect 'B in'
+    leaves A
+    gets exclusive x.lock B
     expect_nothing_more
 }
 

@@ -23,10 +23,8 @@ fair_among() {
     done
     open_gate "R$1"
     expect "R$1 out"
-    expect_got exclusive x.lock
-    expect 'W in'
-    open_gate W
-    expect 'W out'
+    gets exclusive x.lock W
+    leaves W
     for ((i = 1; i < $1; i++)); do
         expect '*'
         expect '*'
@@ -49,53 +47,41 @@ fair_among() {
 
 @test "behind a writer inside, too, all go in as they came: reader, writer, reader" {
     [ -r /proc/locks ] || skip 'nothing here tells that one is in the queue'
-    start A x.lock
-    expect 'A in'
+    held_by A x.lock
     for name in R W S; do
         if [ "$name" = W ]; then start W x.lock; else start "$name" -s x.lock; fi
         expect "sage-flock: waiting for * lock x.lock to run 'actor $name': *"
         until grep -q -e "-> *FLOCK .* $(pid "$name") " /proc/locks; do :; done
     done
-    open_gate A
-    expect 'A out'
-    expect_got shared x.lock
-    expect 'R in'
-    open_gate R
-    expect 'R out'
-    expect_got exclusive x.lock
-    expect 'W in'
-    open_gate W
-    expect 'W out'
-    expect_got shared x.lock
-    expect 'S in'
+    leaves A
+    gets shared x.lock R
+    leaves R
+    gets exclusive x.lock W
+    leaves W
+    gets shared x.lock S
 }
 
 @test "a reader that finds readers inside and no writer waiting goes in" {
-    start A -s x.lock
-    expect 'A in'
+    held_by A -s x.lock
     start W -w 0.05 x.lock
     expect_waiting exclusive x.lock W
     expect 'sage-flock: x.lock: not got within *'
     ends W 1
-    start B -s x.lock
-    expect 'B in'
+    held_by B -s x.lock
 }
 
 @test "a writer that is killed while it waits holds up no reader" {
-    start A -s x.lock
-    expect 'A in'
+    held_by A -s x.lock
     start W x.lock
     expect_waiting exclusive x.lock W
     start B -s x.lock
     expect_waiting shared x.lock B
     kill -KILL "$(pid W)"
-    expect_got shared x.lock
-    expect 'B in'
+    gets shared x.lock B
 }
 
 @test "-n does not queue: it overtakes a waiting writer" {
-    start A -s x.lock
-    expect 'A in'
+    held_by A -s x.lock
     start W x.lock
     expect_waiting exclusive x.lock W
     run sage-flock -n -s x.lock echo in
@@ -143,8 +129,7 @@ on_descriptor() {
     open_gate A
     expect 'A -s'
     open_gate A
-    expect_got exclusive x.lock
-    expect 'W in'
+    gets exclusive x.lock W
 }
 
 @test "a shell's own descriptor: asked for another way, it makes way for a writer that waits" {
@@ -158,8 +143,7 @@ on_descriptor() {
     grep -q 'waiting for exclusive lock 7' heard
     grep -q 'got exclusive lock x.lock' heard
     grep -q 'W in' heard
-    open_gate W
-    expect 'W out'
+    leaves W
     expect_got exclusive 7
     expect 'A -x'
 }
@@ -182,11 +166,9 @@ on_descriptor() {
     expect 'A in'
     start W x.lock
     expect_waiting exclusive x.lock W
-    open_gate A
-    expect 'A out'
+    leaves A
     expect ran
-    expect_got exclusive x.lock
-    expect 'W in'
+    gets exclusive x.lock W
 }
 
 @test "in a shared lock an exclusive one is refused at once: 125, and why" {
@@ -217,8 +199,7 @@ END
     make_gate A
     launch make sage-flock x.lock "$MAKE"
     expect 'A in'
-    open_gate A
-    expect 'A out'
+    leaves A
     ends make 0
     expect_nothing_more
 }
@@ -233,8 +214,7 @@ END
         taken x.lock
         start "B$inner" x.lock
         expect_waiting exclusive x.lock "B$inner"
-        open_gate "$name"
-        expect "$name out"
+        leaves "$name"
         expect_got exclusive x.lock
         expect "B$inner in"
         open_gate "B$inner"
@@ -259,28 +239,23 @@ END
     expect 'D in'
     open_gate A
     ends A 0
-    start B x.lock
-    expect 'B in'
-    open_gate D
-    expect 'D out'
+    held_by B x.lock
+    leaves D
     expect "sage-flock: waiting for exclusive lock x.lock to run 'echo ran': held by *"
-    open_gate B
-    expect 'B out'
+    leaves B
     expect_got exclusive x.lock
     expect ran
 }
 
 @test "SAGE_FLOCK_HELD alone lets nobody in" {
-    start other other.lock
-    expect 'other in'
+    held_by other other.lock
     make_gate K
     launch K sage-flock x.lock sh -c 'echo "$SAGE_FLOCK_HELD"; exec actor K'
     IFS= read -r -t "$PATIENCE" -u 9 killed
     expect 'K in'
     kill -KILL -- "-$(pid K)"
     [ -f "$killed" ]
-    start A x.lock
-    expect 'A in'
+    held_by A x.lock
     touch "${killed%/*}/h.1-1"
     mkfifo "${killed%/*}/h.1-2"
     number=0
@@ -302,17 +277,14 @@ plain() {
     [[ $output == "sage-flock: $1: a plain lock, neither fair nor named: $2"*ran ]]
     run sage-flock "$1" echo ran
     [ "$output" = ran ]
-    start A "$1"
-    expect 'A in'
+    held_by A "$1"
     taken "$1"
     start B "$1"
     expect "sage-flock: waiting for exclusive lock $1 to run *"
-    open_gate A
-    expect 'A out'
+    leaves A
     expect_got exclusive "$1"
     expect 'B in'
-    open_gate B
-    expect 'B out'
+    leaves B
     ends B 0
     run sage-flock --status "$1"
     [ "$status" = 0 ]
@@ -372,10 +344,8 @@ plain() {
 # Who holds, who waits
 
 @test "the waiting line names each holder: process, command, how long" {
-    start A -s x.lock
-    expect 'A in'
-    start B -s x.lock
-    expect 'B in'
+    held_by A -s x.lock
+    held_by B -s x.lock
     start C x.lock
     expect "sage-flock: waiting for exclusive lock x.lock to run 'actor C': held by $(pid A) 'actor A' for [0-9.]* s and $(pid B) 'actor B' for [0-9.]* s"
     start D -s x.lock
@@ -384,8 +354,7 @@ plain() {
 
 @test "of many holders the waiting line names three and counts the rest" {
     for name in A B C D E; do
-        start "$name" -s x.lock
-        expect "$name in"
+        held_by "$name" -s x.lock
     done
     start W x.lock
     expect "*: held by $(pid A) 'actor A' for * s, $(pid B) 'actor B' for * s, $(pid C) 'actor C' for * s and 2 more"
@@ -413,8 +382,7 @@ plain() {
 @test "the waiting line names strangers beside holders of ours" {
     [ -r /proc/locks ] || skip 'nothing here tells who it is'
     command -v flock >/dev/null || skip 'no flock(1) here'
-    start A -s x.lock
-    expect 'A in'
+    held_by A -s x.lock
     make_gate F
     launch F flock -s x.lock actor F
     expect 'F in'
@@ -425,8 +393,7 @@ plain() {
 }
 
 @test "the holder is named as long as its command runs, though its sage-flock is killed" {
-    start A x.lock
-    expect 'A in'
+    held_by A x.lock
     kill -KILL "$(pid A)"
     start B x.lock
     expect "sage-flock: waiting for exclusive lock x.lock to run 'actor B': held by $(pid A) 'actor A' for *"
@@ -448,21 +415,17 @@ plain() {
 }
 
 @test "who has gone leaves nothing, who waits no more no pointer" {
-    start A x.lock
-    expect 'A in'
+    held_by A x.lock
     make_gate B
     launch B sage-flock y.lock sage-flock x.lock actor B
     expect 'sage-flock: waiting for exclusive lock x.lock *'
     ls .sage-flock/y.lock >heard
     [ "$(grep -c '^p' heard)" = 1 ]
-    open_gate A
-    expect 'A out'
-    expect_got exclusive x.lock
-    expect 'B in'
+    leaves A
+    gets exclusive x.lock B
     ls .sage-flock/y.lock >heard
     [ "$(grep -c '^p' heard)" = 0 ]
-    open_gate B
-    expect 'B out'
+    leaves B
     ends B 0
     [ "$(ls -A .sage-flock/x.lock)" = gate ]
     [ "$(ls -A .sage-flock/y.lock)" = gate ]
