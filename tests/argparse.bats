@@ -215,6 +215,12 @@ build(description='word ' * 60).print_help()
 END
     [ "$(awk '{ if (length > longest) longest = length } END { print longest }' <<<"$output")" -le 58 ]
     [ "${#lines[@]}" -gt 20 ]
+    COLUMNS=80 python <<<'build().print_help()'
+    expected=$output
+    for columns in '' ² 80x; do
+        COLUMNS=$columns python <<<'build().print_help()'
+        [ "$output" = "$expected" ]
+    done
 }
 
 @test "help and version survive a stream that cannot take them" {

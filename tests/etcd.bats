@@ -361,6 +361,7 @@ MAKE
         says 125 "sage-flock: x.lock: no etcd server answers: $(cat "$STAGE/fake"): $line" sage-flock x.lock true
     done <<'MODES'
 garbage|its reply is no HTTP
+length|its reply is no HTTP
 page|its reply is not etcd's: <html>welcome</html>
 list|its reply is not etcd's: \[1, 2, 3\]
 broken|HTTP 502 Bad Gateway: sorry

@@ -5,6 +5,7 @@
 Listens on loopback, writes its address to FILE and says `ready`.  MODE, what becomes of a request:
 
     garbage    is answered by bytes that are no HTTP
+    length     by a reply of a length with thousands of digits
     page       by an HTML page
     list       by JSON that is none of etcd's
     broken     by HTTP 502
@@ -20,6 +21,7 @@ import threading
 
 REPLIES = {
     'garbage': b'\x00\xffSSH-2.0-nothing\r\n\r\n',
+    'length': b'HTTP/1.1 200 OK\r\nContent-Length: ' + b'9' * 5000 + b'\r\n\r\n{}',
     'page': b'HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n<html>welcome</html>',
     'list': b'HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n[1, 2, 3]',
     'broken': b'HTTP/1.1 502 Bad Gateway\r\nContent-Length: 5\r\n\r\nsorry',

@@ -73,6 +73,14 @@ END
     [ "$(awk '{ if (length($0) > most) most = length($0) } END { print most }' out)" -le 80 ]
 }
 
+@test "COLUMNS that is no number counts for nothing" {
+    log build >log
+    report log >plain
+    for columns in ² -5 80x "$(printf '%05000d' 9)"; do
+        COLUMNS=$columns report log | cmp - plain
+    done
+}
+
 @test "it reads from stdin, and through links, from any folder" {
     log build >log
     report - <log >out

@@ -310,7 +310,9 @@ class _Reply(object):
             name, value = name.strip().lower(), value.strip().lower()
             if name == b'transfer-encoding':
                 self._chunked = value == b'chunked'
-            elif name == b'content-length' and value.isdigit():
+            elif name == b'content-length':
+                if not host.is_number(host.text(value)):
+                    raise _NoAnswer('its reply is no HTTP', lasting=True)
                 self._left = int(value)
         self._raw = rest
 

@@ -105,8 +105,9 @@ def _is_terminal():
 
 def _width():
     """How many columns there are to fill."""
-    if host.getenv('COLUMNS').isdigit():
-        return max(60, int(host.getenv('COLUMNS')))
+    columns = host.getenv('COLUMNS')
+    if host.is_number(columns):
+        return max(60, int(columns))
     if not _is_terminal():
         return 100
     import fcntl

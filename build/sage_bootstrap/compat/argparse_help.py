@@ -89,8 +89,11 @@ def write(text, stream):
 
 
 def _width():
-    columns = os.environ.get('COLUMNS', '')
-    return max(int(columns) if columns.isdigit() else 80, 40) - 2
+    try:
+        columns = int(os.environ.get('COLUMNS', ''))
+    except ValueError:
+        columns = 80
+    return max(columns, 40) - 2
 
 
 def _lines(pieces, width):
