@@ -26,11 +26,11 @@ REBASE_KEY ?= --key rebase:$(lastword $(REBASE_SYSTEM)):$(SAGE_LOCAL)
 
 ifneq ($(strip $(SAGE_REBASE))$(findstring CYGWIN,$(firstword $(REBASE_SYSTEM))),)
 REBASE_MARKED = $(if $(REBASE_MARK),--mark $(REBASE_MARK))
-NO_REBASE = $(SAGE_FLOCK_SHARED) $(if $(REBASE_MARK),$(REBASE_KEY) $(REBASE_MARKED)) rebase.lock
 REBASE = $(SAGE_FLOCK_COALESCE) $(REBASE_KEY) $(REBASE_MARKED) rebase.lock sage-rebase
 else
-NO_REBASE = $(SAGE_FLOCK_SHARED) rebase.lock
+REBASE_MARKED =
 REBASE = true
 endif
+NO_REBASE = $(SAGE_FLOCK_SHARED) $(if $(REBASE_MARKED),$(REBASE_KEY) $(REBASE_MARKED)) rebase.lock
 
 export SAGE_REBASE

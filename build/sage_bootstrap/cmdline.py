@@ -182,7 +182,7 @@ def _request(lock, argv, options):
 
 
 def _take(lock, request):
-    start = _now() if request.verbose else 0
+    start = host.now() if request.verbose else 0
     try:
         hold = lock.hold(request)
     except Failure as failure:
@@ -194,7 +194,7 @@ def _take(lock, request):
         if hold is None:
             say('%s: not got' % lock.name)
         else:
-            write(1, 'sage-flock: getting lock took %.6f seconds\n' % (_now() - start))
+            write(1, 'sage-flock: getting lock took %.6f seconds\n' % (host.now() - start))
     return hold
 
 
@@ -306,11 +306,6 @@ def _told(hold):
         return {}
     from sage_bootstrap import sidecar
     return {sidecar.HELD: sidecar.pass_on(hold.inherited)}
-
-
-def _now():
-    import time
-    return getattr(time, 'monotonic', time.time)()
 
 
 def _seconds(word):

@@ -68,13 +68,12 @@ class Sweep(object):
             return
         fd = posix.open(path, posix.O_WRONLY | posix.O_CREAT | posix.O_EXCL | host.NOFOLLOW, 0o666)
         try:
-            try:
-                posix.write(fd, self._marked(self.seen))
-            finally:
-                posix.close(fd)
+            posix.write(fd, self._marked(self.seen))
         except OSError:
             remove(path)
             raise
+        finally:
+            posix.close(fd)
 
     def ask_as_of(self, path):
         """Ask as of when the mark in the file `path` was made, and remove it.

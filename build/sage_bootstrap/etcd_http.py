@@ -11,9 +11,9 @@ import binascii
 import time
 
 from sage_bootstrap import host, quick_json
+from sage_bootstrap.host import now
 from sage_bootstrap.messages import Failure, reason
 
-now = getattr(time, 'monotonic', time.time)
 _PAUSE = 0.2                # seconds between two rounds of servers that do not answer
 _HEAD_LIMIT = 1 << 16       # bytes
 _BODY_LIMIT = 1 << 26

@@ -18,8 +18,8 @@ import select
 import time
 
 from sage_bootstrap import etcd, host, slots
-from sage_bootstrap.etcd_http import Refused, Unreachable, now
-from sage_bootstrap.host import signal
+from sage_bootstrap.etcd_http import Refused, Unreachable
+from sage_bootstrap.host import now, signal
 from sage_bootstrap.messages import reason, say
 
 _MARGIN = 0.3       # of the lease's length before its end: the command is stopped

@@ -27,8 +27,9 @@ import binascii
 import posix
 import time
 
-from sage_bootstrap import etcd_http, host, locks, sidecar
-from sage_bootstrap.etcd_http import NOT_FOUND, Refused, decoded, encoded, now
+from sage_bootstrap import host, locks, sidecar
+from sage_bootstrap.etcd_http import NOT_FOUND, Refused, decoded, encoded
+from sage_bootstrap.host import now
 from sage_bootstrap.messages import quoted, shortened
 
 _RENEWALS = 5       # tries to renew a lease in its length

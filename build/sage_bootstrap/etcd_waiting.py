@@ -10,8 +10,9 @@ import time
 
 # Command and keeper are for later, but who waits has the time, and the next in line will not.
 from sage_bootstrap import command, etcd_keeper, holders, locks, waiting  # noqa: F401
-from sage_bootstrap.etcd_http import Unreachable, encoded, now
+from sage_bootstrap.etcd_http import Unreachable, encoded
 from sage_bootstrap.etcd_queue import PlaceLost
+from sage_bootstrap.host import now
 from sage_bootstrap.messages import duration, say
 
 _PAUSE = 0.5        # seconds after a watch that failed at once

@@ -101,7 +101,7 @@ def foreign(fd, known=()):
         if (len(words) > 5 and words[1] == 'FLOCK' and words[4] not in known
                 and (words[5] + ' ').endswith(inode)):
             pid = int(words[4])
-            if _alive(pid):
+            if host.is_there('/proc/%d' % pid):
                 pids.append(pid)
             else:
                 pids.extend(_keepers(inode))
@@ -135,14 +135,6 @@ def _keeps(folder, inode):
             if line.startswith('lock:') and ' FLOCK ' in line and inode in line:
                 return True
     return False
-
-
-def _alive(pid):
-    try:
-        posix.stat('/proc/%d' % pid)
-        return True
-    except OSError:
-        return False
 
 
 def _command(pid):

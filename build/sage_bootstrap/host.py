@@ -90,6 +90,21 @@ def _at_start(name, now):
     return None
 
 
+def is_there(path):
+    """Whether there is anything by the name `path`, be it a dangling link."""
+    try:
+        posix.lstat(path)
+        return True
+    except OSError:
+        return False
+
+
+def now():
+    """Seconds on the clock to measure by: one that is never set, from 3.3 on."""
+    import time
+    return getattr(time, 'monotonic', time.time)()
+
+
 def read_file(path, limit):
     """The first `limit` bytes of a file.  OSError where it cannot be read."""
     fd = posix.open(path, posix.O_RDONLY | posix.O_NONBLOCK | NOFOLLOW)

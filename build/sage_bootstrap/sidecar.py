@@ -264,17 +264,9 @@ def of(lock):
         raise Unavailable('it is not a regular file')
     sidecar = Sidecar(_path_of(lock, status))
     # One that is there stays: somebody may write into the file he holds.
-    if status.st_size and not _is_there(sidecar.folder):
+    if status.st_size and not host.is_there(sidecar.folder):
         raise Unavailable('the lock file has content')
     return sidecar
-
-
-def _is_there(path):
-    try:
-        posix.lstat(path)
-        return True
-    except OSError:
-        return False
 
 
 def _path_of(lock, status):

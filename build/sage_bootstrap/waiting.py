@@ -8,7 +8,6 @@ would throw the waiter back to the end of the kernel's queue.
 import fcntl
 import posix
 import select
-import time
 
 try:
     import _thread  # novm: its name from 3.0 on
@@ -18,7 +17,6 @@ except ImportError:
 from sage_bootstrap import deadlock, holders, host, locks, sidecar, slots, taking
 from sage_bootstrap.messages import Failure, duration, quoted, say
 
-_now = getattr(time, 'monotonic', time.time)
 _MOMENT = 1.0               # seconds that others may take to pass the gate
 _FIRST_REMINDER = 30.0      # seconds; each later one after twice the time
 
@@ -152,7 +150,7 @@ class _Watch(object):
         self.side = side
         self.record = record
         self.loan = None
-        self.began = _now()
+        self.began = host.now()
         self.said = False
         self.over = False
         self.turn = _thread.allocate_lock()     # who decides: the lock got, or time up
@@ -160,7 +158,7 @@ class _Watch(object):
 
     def elapsed(self):
         """Seconds since the wait began."""
-        return _now() - self.began
+        return host.now() - self.began
 
     def announce(self):
         """Say that the wait begins, unless it is over in a moment."""
