@@ -22,7 +22,7 @@ import sys
 import tempfile
 import time
 
-from family import PATIENCE, Children, Wrong, adopt_orphans, end_all, expect
+from family import PATIENCE, Children, Wrong, drive, expect
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 OURS, STRANGER, UNLOCKED = '$(SAGE_FLOCK)', 'flock', 'env -u'     # `env -u x.lock COMMAND` is but COMMAND
@@ -276,14 +276,9 @@ def chains(make, prefix, seconds=0.25, locked=8, length=6, environment=()):
     return build
 
 
+def main(name, *words):
+    dict((test.__name__, test) for test in (borrowed, disturbed, mixed, nested, chain))[name](*words)
+
+
 if __name__ == '__main__':
-    if not adopt_orphans():
-        print('no orphans to be adopted on this system')
-        sys.exit(77)
-    tests = dict((test.__name__, test) for test in (borrowed, disturbed, mixed, nested, chain))
-    try:
-        tests[sys.argv[1]](*sys.argv[2:])
-    except Wrong as wrong:
-        sys.stderr.write('builds.py %s: not so: %s\n' % (' '.join(sys.argv[1:]), wrong))
-        end_all()
-        sys.exit(1)
+    drive(main)

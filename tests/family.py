@@ -8,7 +8,10 @@ import ctypes
 import errno
 import fcntl
 import os
+import shutil
 import signal
+import sys
+import tempfile
 
 PATIENCE = 20       # seconds after which a silence is taken for a hang
 
@@ -20,6 +23,48 @@ class Wrong(Exception):
 def expect(what, holds):
     if not holds:
         raise Wrong(what)
+
+
+def drive(play):
+    """Be a driver: play(*words) with the words of the command line.
+
+    Exit status 77, and a line, where orphans cannot be adopted; 1, and a line,
+    for what is Wrong.
+    """
+    if not adopt_orphans():
+        print('no orphans to be adopted on this system')
+        sys.exit(77)
+    try:
+        play(*sys.argv[1:])
+    except Wrong as wrong:
+        sys.stderr.write('%s: not so: %s\n' % (' '.join([os.path.basename(sys.argv[0])] + sys.argv[1:]), wrong))
+        end_all()
+        sys.exit(1)
+
+
+def command_behind(words):
+    """The command that `words` name behind `--`: (words before it, command),
+    sage-flock on PATH if there is none."""
+    words = list(words)
+    if '--' not in words:
+        return words, ['sage-flock']
+    at = words.index('--')
+    return words[:at], words[at + 1:]
+
+
+def in_a_folder(play):
+    """Call play() in an empty folder."""
+    folder = tempfile.mkdtemp(dir='.')
+    above = os.getcwd()
+    os.chdir(folder)
+    try:
+        play()
+    except Wrong:
+        end_all()           # or somebody writes into the folder while it is removed
+        raise
+    finally:
+        os.chdir(above)
+        shutil.rmtree(folder)
 
 
 def adopt_orphans():

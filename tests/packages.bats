@@ -384,7 +384,7 @@ rebase_while_b_comes() {
 
 @test "and without locks they do not" {
     setup_kit
-    cp "$ROOT/tests/pass-through.py" build/bin/sage-flock
+    cp "$ROOT/tests/stand-in.py" build/bin/sage-flock
     rebase_while_b_comes
     expect 'b 1.0: installed *'
     expect 'sweeping'

@@ -16,14 +16,11 @@ import fcntl
 import os
 import random
 import select
-import shutil
 import signal
 import socket
-import sys
-import tempfile
 import termios
 
-from family import PATIENCE, Children, Wrong, adopt_orphans, children_of, end_all, expect
+from family import PATIENCE, Children, Wrong, children_of, command_behind, drive, expect, in_a_folder
 
 LOCK = 'x.lock'
 
@@ -388,18 +385,6 @@ def _waits(style, ending):
     pool.close()
 
 
-def in_a_folder(play):
-    """Call play() in an empty folder."""
-    folder = tempfile.mkdtemp(dir='.')
-    above = os.getcwd()
-    os.chdir(folder)
-    try:
-        play()
-    finally:
-        os.chdir(above)
-        shutil.rmtree(folder)
-
-
 # ---- MAKEFLAGS by dice
 
 class Trap(object):
@@ -413,8 +398,7 @@ class Trap(object):
     def pair(self, kind):
         """Two descriptors that are no jobserver, (read end, write end) by name."""
         if kind == 'two pipes':
-            (a, b), (c, d) = self.pipe(), self.pipe()
-            return a, d
+            return self.pipe()[0], self.pipe()[1]
         if kind == 'swapped':
             return tuple(reversed(self.pipe()))
         if kind == 'read ends':
@@ -608,18 +592,11 @@ class Throw(object):
                 self.inherits[number] = fd
 
 
+def main(*words):
+    global COMMAND
+    words, COMMAND = command_behind(words)
+    {'waits': waits, 'makeflags': makeflags}[words[0]](*words[1:])
+
+
 if __name__ == '__main__':
-    words = sys.argv[1:]
-    COMMAND = ['sage-flock']
-    if '--' in words:
-        COMMAND = words[words.index('--') + 1:]
-        words = words[:words.index('--')]
-    if not adopt_orphans():
-        print('no orphans to be adopted on this system')
-        sys.exit(77)
-    try:
-        {'waits': waits, 'makeflags': makeflags}[words[0]](*words[1:])
-    except Wrong as wrong:
-        sys.stderr.write('pools.py %s: not so: %s\n' % (' '.join(words), wrong))
-        end_all()
-        sys.exit(1)
+    drive(main)

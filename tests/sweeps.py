@@ -20,12 +20,9 @@ Exit status 1, and a line, when something of this does not hold.
 import os
 import random
 import select
-import shutil
 import signal
-import sys
-import tempfile
 
-from family import PATIENCE, Children, Wrong, adopt_orphans, end_all, expect
+from family import PATIENCE, Children, Wrong, command_behind, drive, expect, in_a_folder
 
 KEYS = ('dll', 'index')
 # A sweep says what it does on 7, and is told on 8 how to end.
@@ -212,41 +209,31 @@ class Schedule(object):
 
 def schedules(command, count, seed):
     """Play `count` schedules; what they came to."""
-    runs = asked = killed = failed = 0
+    played = []
     for at in range(count):
         dice = random.Random(seed * 1000 + at)
-        folder = tempfile.mkdtemp(dir='.')
-        above = os.getcwd()
-        os.chdir(folder)
-        schedule = Schedule(command, dice, dice.randint(4, 9))
-        signal.alarm(3 * PATIENCE)
-        try:
+
+        def play():
+            schedule = Schedule(command, dice, dice.randint(4, 9))
+            played.append(schedule)
+            signal.alarm(3 * PATIENCE)
             schedule.play()
+
+        try:
+            in_a_folder(play)
         except Wrong as wrong:
-            end_all()           # or somebody writes into the folder while it is removed
             raise Wrong('schedule %d of seed %d: %s' % (at, seed, wrong))
-        finally:
-            os.chdir(above)
-            shutil.rmtree(folder)
-        asked += len(schedule.asked)
-        runs += len(schedule.sweeps)
-        killed += len(schedule.killed) + len([s for s in schedule.sweeps if s.status == -9])
-        failed += len([s for s in schedule.sweeps if s.status and s.status > 0])
-    return '%d schedules: %d requests, %d sweeps, %d failed, %d killed' % (count, asked, runs, failed, killed)
+    sweeps = [sweep for schedule in played for sweep in schedule.sweeps]
+    return '%d schedules: %d requests, %d sweeps, %d failed, %d killed' % (
+        count, sum([len(schedule.asked) for schedule in played]), len(sweeps),
+        len([sweep for sweep in sweeps if sweep.status and sweep.status > 0]),
+        sum([len(schedule.killed) for schedule in played]) + len([sweep for sweep in sweeps if sweep.status == -9]))
+
+
+def main(*words):
+    words, command = command_behind(words)
+    print(schedules(command, int(words[0]), int(words[1])))
 
 
 if __name__ == '__main__':
-    words = sys.argv[1:]
-    COMMAND = ['sage-flock']
-    if '--' in words:
-        COMMAND = words[words.index('--') + 1:]
-        words = words[:words.index('--')]
-    if not adopt_orphans():
-        print('no orphans to be adopted on this system')
-        sys.exit(77)
-    try:
-        print(schedules(COMMAND, int(words[0]), int(words[1])))
-    except Wrong as wrong:
-        sys.stderr.write('sweeps.py %s: not so: %s\n' % (' '.join(words), wrong))
-        end_all()
-        sys.exit(1)
+    drive(main)
