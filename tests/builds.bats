@@ -1,6 +1,10 @@
 #!/usr/bin/env bats
 # Builds by a real make: its slots are lent, its account comes out right whatever happens, and it comes to its end.
 # every make
+# alone
+#
+# Alone, because make counts its tokens at its end, at once. A waiter that dies of a signal then, on a machine with more to
+# do than it has cores, leaves its guardian no time to have taken back what it lent.
 
 load lib
 

@@ -143,7 +143,8 @@ class Line(object):
         found = []
         lines = said.split(b'\n')
         # What follows -c may be garbage, of which the shell has its own to say.
-        lines = [line for line in lines if not line.startswith(b'/bin/sh: ')]
+        of_shell = [line for line in lines if line.startswith(b'/bin/sh: ')]
+        lines = [line for line in lines if line not in of_shell]
         if lines.pop():
             found.append('a line without an end')
         if [line for line in lines if not line.startswith(b'sage-flock: ')]:
@@ -153,7 +154,7 @@ class Line(object):
         errors = [line for line in lines if not WAITING.match(line) and not NOTED.match(line)]
         if len(errors) > 1:
             found.append('%d lines of error' % len(errors))
-        if status in (2, 125) and not errors and 2 not in self.closed and self.fate != status:
+        if (status == 125 or status == 2 and not of_shell) and not errors and 2 not in self.closed and self.fate != status:
             found.append('status %d, and not a word why' % status)
         documented = set([0, 1, 2, 125, 126, 127, self.fate])
         documented.update([int(word) for word in re.findall('[0-9]+', repr(self.words)) if int(word[:9]) < 256])

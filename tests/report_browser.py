@@ -190,7 +190,9 @@ class Trial(object):
             part()
 
     def say(self, what, text):
-        print('%s %s' % (what, str(text).replace('\n', ' | ')))
+        text = text if hasattr(text, 'encode') else str(text)
+        line = '%s %s\n' % (what, text.replace('\n', ' | '))
+        getattr(sys.stdout, 'buffer', sys.stdout).write(line.encode('utf-8'))
 
     def text(self, name):
         return self.browser.run('return document.getElementById(arguments[0]).innerText', name)
