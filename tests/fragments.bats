@@ -225,9 +225,79 @@ rebased() {
     touch -r before new
     mv new 'tree/lib/a b.dll'
     [ "$(rebased)" = "$told" ]
-    until [ 'tree/lib/a b.dll' -nt tree/var/rebase.list.done ]; do echo two >'tree/lib/a b.dll'; done
+    echo 333 >'tree/lib/a b.dll'
+    touch -r before 'tree/lib/a b.dll'
     [ "$(rebased)" = "$told" ]
     [ "$(rebased)" = '' ]
+}
+
+@test "without SAGE_REBASE it is the command of that name" {
+    mkdir -p tree/lib bin
+    echo >tree/lib/a.dll
+    printf '#!/bin/sh\necho "$1 $2"\n' >bin/rebase
+    chmod +x bin/rebase
+    [ "$(unset SAGE_REBASE; SAGE_LOCAL=tree PATH=$PWD/bin:$PATH "$ROOT/build/bin/sage-rebase")" = '-O -T' ]
+    [ "$(cat tree/var/rebase.list)" = tree/lib/a.dll ]
+}
+
+@test "a rebase that is not due takes no lock, and one that may be does" {
+    mkdir -p tree/lib
+    fragments=rebase makefile 'all:; @$(REBASE)'
+    export SAGE_REBASE='echo rebased' SAGE_LOCAL=$PWD/tree
+    held_by A "$PWD/tree/var/lock/rebase.lock"
+    launch N "$MAKE"
+    ends N 0
+    echo >tree/lib/a.dll
+    launch M "$MAKE"
+    expect 'sage-flock: waiting for exclusive lock rebase.lock *'
+    leaves A
+    expect 'sage-flock: got *'
+    expect 'rebased *'
+    ends M 0
+    held_by B "$PWD/tree/var/lock/rebase.lock"
+    launch N "$MAKE"
+    ends N 0
+    expect_nothing_more
+}
+
+@test "a rebase, and a pip that uninstalls, told to stop: the lock is kept until they have" {
+    mkdir -p tree/lib tree/var/installed/p
+    echo >tree/lib/a.dll
+    echo p >tree/var/installed/p/requirements.txt
+    echo 1 >tree/var/installed/p/version
+    printf "#!/bin/sh\ntrap '' HUP INT TERM\nexec actor R\n" >stubborn
+    chmod +x stubborn
+    make_gate R
+    export SAGE_REBASE=$PWD/stubborn SAGE_PIP=$PWD/stubborn SAGE_LOCAL=$PWD/tree
+    for step in sage-rebase 'sage-spkg-uninstall p'; do
+        for signal in HUP TERM; do
+            # shellcheck disable=SC2086 # two words
+            launch S sage-flock x.lock "$ROOT/build/bin/"$step
+            expect 'R in'
+            kill -s "$signal" "$(pid S)"
+            start W$signal -n x.lock
+            ends W$signal 1
+            taken "$PWD/tree/var/lock/x.lock"
+            open_gate R
+            expect 'R out'
+            [ "$step" = sage-rebase ] || expect 'p 1: uninstalled'
+            ends S 0
+            rm -f tree/var/rebase.list.done "$STAGE/W$signal.gate"
+            mkdir -p tree/var/installed/p
+            echo p >tree/var/installed/p/requirements.txt
+            echo 1 >tree/var/installed/p/version
+        done
+    done
+}
+
+@test "what two trees call by the same relative name is rebased for each" {
+    fragments=rebase makefile '$(info $(REBASE_KEY))' 'all:; @true'
+    mkdir other
+    cp Makefile other
+    here=$(SAGE_LOCAL=local "$MAKE")
+    there=$(SAGE_LOCAL=local "$MAKE" -C other)
+    [[ $here = *"$PWD/local"* ]]
+    [[ $there = *"$PWD/other/local"* ]]
 }
 
 @test "with REBASE_MARK a rebase that began after a step is the step's, whenever it asks" {

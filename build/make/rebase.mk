@@ -22,11 +22,11 @@ include $(SAGE_FLOCK_MAKE)flock.mk
 # Packages ask from different folders; the key says that they all ask for the same. It names the tree, for a lock folder
 # may be shared by several.
 REBASE_SYSTEM := $(shell uname -s -n)
-REBASE_KEY ?= --key rebase:$(lastword $(REBASE_SYSTEM)):$(SAGE_LOCAL)
+REBASE_KEY ?= --key rebase:$(lastword $(REBASE_SYSTEM)):$(abspath $(SAGE_LOCAL))
 
 ifneq ($(strip $(SAGE_REBASE))$(findstring CYGWIN,$(firstword $(REBASE_SYSTEM))),)
 REBASE_MARKED = $(if $(REBASE_MARK),--mark $(REBASE_MARK))
-REBASE = $(SAGE_FLOCK_COALESCE) $(REBASE_KEY) $(REBASE_MARKED) rebase.lock sage-rebase
+REBASE = sage-rebase --if-due $(SAGE_FLOCK_COALESCE) $(REBASE_KEY) $(REBASE_MARKED) rebase.lock sage-rebase
 else
 REBASE_MARKED =
 REBASE = true
