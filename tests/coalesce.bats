@@ -294,6 +294,36 @@ it_served="sage-flock: x.lock: a 'echo swept' that began after mark was written 
     ends C 0
 }
 
+@test "--mark: of two who mark the same the later counts, though the first marked while it waited" {
+    held_by A -s --key sweep --mark mark x.lock
+    sweep S
+    expect_waiting exclusive x.lock S
+    start B -s --key sweep --mark mark x.lock
+    expect_waiting shared x.lock B
+    leaves A
+    gets exclusive x.lock S
+    [ -e mark ]
+    leaves S
+    gets shared x.lock B
+    leaves B
+    ends B 0
+    asks_as_of_mark
+    [ "$output" = swept ]
+}
+
+@test "--mark: two who share the lock may mark the same, and neither minds" {
+    held_by A -s --key sweep --mark mark x.lock
+    held_by B -s --key sweep --mark mark x.lock
+    leaves A
+    ends A 0
+    leaves B
+    ends B 0
+    expect_nothing_more
+    sage-flock --coalesce --key sweep x.lock true
+    asks_as_of_mark
+    [ "$output" = "$it_served" ]
+}
+
 @test "--mark: a sweep that began before, or failed, or is another one, does not serve" {
     sage-flock --coalesce --key sweep x.lock true
     marked true

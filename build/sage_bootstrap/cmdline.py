@@ -225,7 +225,10 @@ def _heed(options, sweep):
 
 def _mark(lock, request, options):
     """Mark that the command is through, while the lock is held."""
+    from sage_bootstrap import coalesce
     try:
+        # One that stands there now is of who marked the same beside us, and a sweep may have begun since.
+        coalesce.remove(options.mark)
         sweep = _sweep(lock, request, options.key)
         if sweep:
             sweep.mark(options.mark)

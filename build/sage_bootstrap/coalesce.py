@@ -66,7 +66,12 @@ class Sweep(object):
         asked.  Raises OSError; then there is no such file."""
         if self.seen is None:
             return
-        fd = posix.open(path, posix.O_WRONLY | posix.O_CREAT | posix.O_EXCL | host.NOFOLLOW, 0o666)
+        try:
+            fd = posix.open(path, posix.O_WRONLY | posix.O_CREAT | posix.O_EXCL | host.NOFOLLOW, 0o666)
+        except OSError as error:
+            if error.errno == errno.EEXIST:     # by one who shares the lock with us, so it says the same
+                return
+            raise
         try:
             posix.write(fd, self._marked(self.seen))
         except OSError:
