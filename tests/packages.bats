@@ -155,6 +155,18 @@ stand_in_the_middle() {
     [ "$(tree)" = '' ]
 }
 
+@test "folders come and go whatever they are called, in every locale, and CDPATH leads nowhere else" {
+    setup_kit
+    package a <<<'for d in -d "caf$(printf "\\351")" bin; do mkdir "$P/$d"; echo >"$P/$d/f"; done; cd bin 2>/dev/null || :'
+    mkdir -p home/bin
+    echo mine >home/bin/mine
+    LC_ALL=C.UTF-8 CDPATH=$PWD/home kit
+    [ "$(cat home/bin/*)" = mine ]
+    [ "$(find "$SAGE_LOCAL" -name f | wc -l)" -eq 3 ]
+    LC_ALL=C.UTF-8 CDPATH=$PWD/home kit a-uninstall
+    [ "$(tree)" = '' ]
+}
+
 @test "what is there, of another package or nobody's, is not overwritten" {
     setup_kit
     simple a
@@ -201,6 +213,34 @@ mine" ]
     [ "$(cat "$SAGE_LOCAL/lib/a")" = 1.0 ]
     run kit list
     [[ $output = *'a '*2.0*default*1.0* ]]
+}
+
+@test "a file that another package is about to bring is not brought a second time" {
+    setup_kit
+    simple a
+    for list in manifest.new manifest; do
+        mkdir -p "$SAGE_LOCAL/var/installed/other"
+        echo lib/a >"$SAGE_LOCAL/var/installed/other/$list"
+        run kit
+        [ "$status" = 2 ]
+        [[ $output = *"$SAGE_LOCAL/lib/a belongs to other"* ]]
+        rm -r "$SAGE_LOCAL/var/installed/other"
+    done
+    kit
+}
+
+@test "a new version that brings another package's file does not cost the old one" {
+    setup_kit
+    simple a
+    simple b
+    kit
+    echo 'echo >"$P/lib/a"' >>pkgs/b/spkg-install
+    newer pkgs/b/spkg-install
+    run kit
+    [ "$status" = 2 ]
+    [[ $output = *"sage-spkg: b: $SAGE_LOCAL/lib/a belongs to a"* ]]
+    [ "$(cat "$SAGE_LOCAL/lib/b" "$SAGE_LOCAL/var/installed/b/version")" = '1.0
+1.0' ]
 }
 
 @test "killed in the middle of an install: the next make starts again" {
