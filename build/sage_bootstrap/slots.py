@@ -109,7 +109,7 @@ def _become_guardian(pool, heard, answering):
 def alone(fds):
     """Keep nothing but `fds` of all that was inherited; their new numbers."""
     high = [fcntl.fcntl(fd, fcntl.F_DUPFD, 16) for fd in fds]
-    for fd in _open_descriptors():
+    for fd in _open_descriptors(high):
         if fd not in high:
             try:
                 posix.close(fd)
@@ -122,12 +122,16 @@ def alone(fds):
     return high
 
 
-def _open_descriptors():
+def _open_descriptors(known):
+    """The numbers of all, of which `known` are some: FreeBSD's /dev/fd may
+    list no more than the first three."""
     for folder in ('/proc/self/fd', '/dev/fd'):
         try:
-            return [int(name) for name in posix.listdir(folder)]
+            found = [int(name) for name in posix.listdir(folder)]
         except (OSError, ValueError):
-            pass
+            continue
+        if set(known).issubset(found):
+            return found
     return range(min(posix.sysconf('SC_OPEN_MAX'), 4096))
 
 
