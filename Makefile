@@ -7,6 +7,10 @@ ifneq ($(words $(TOP)),1)
 $(error sage-flock: no folder on the path of the checkout may have a blank in its name: $(TOP))
 endif
 
+ifeq ($(wildcard $(TOP)/build/make/Makefile),)
+$(error sage-flock: $(TOP) is no checkout: call this Makefile where it is, not through a link)
+endif
+
 PREFIX ?= /usr/local
 PACKAGES := $(notdir $(wildcard $(TOP)/build/pkgs/*))
 KIT_GOALS := all optional list report locks $(PACKAGES) $(PACKAGES:%=%-uninstall)
@@ -32,10 +36,16 @@ check:
 bench:
 	sh $(TOP)/tests/bench
 
-# The kit goes where its files find each other, and one link to it onto PATH. Where nothing is called `python`, as on
-# Debian, the first line of each program names the one that was found. Bytecode is made now: later, those who run it may
-# not write there.
+# The kit goes where its files find each other, and one link to it onto PATH. Where PYTHON is given, or nothing is called
+# `python`, as on Debian, the first line of each program names the one that was found. Bytecode is made now: later, those
+# who run it may not write there.
 install:
+	@case '$(DESTDIR)$(PREFIX)' in \
+	    *[[:blank:]]*) echo 'sage-flock: install: a blank in $(DESTDIR)$(PREFIX)' >&2; exit 2 ;; \
+	    /*) ;; \
+	    *) echo 'sage-flock: install: no absolute path: $(DESTDIR)$(PREFIX)' >&2; exit 2 ;; \
+	esac
+	@PYTHON='$(PYTHON)' $(TOP)/build/bin/SAGE_FLOCK >/dev/null
 	rm -rf $(INSTALLED)
 	mkdir -p $(INSTALLED)/build $(DESTDIR)$(PREFIX)/bin
 	cd $(TOP)/build && cp -RP bin make sage_bootstrap $(INSTALLED)/build
@@ -45,7 +55,7 @@ install:
 	    ln -sf ../lib/sage-flock/build/bin/$$tool $(DESTDIR)$(PREFIX)/bin/$$tool || exit; \
 	done
 	python=$$(PYTHON='$(PYTHON)' $(TOP)/build/bin/SAGE_FLOCK) && python=$${python%% *} && \
-	    { python -c '' 2>/dev/null || for tool in sage-flock sage-flock-report; do \
+	    { [ -z '$(PYTHON)' ] && python -c '' 2>/dev/null || for tool in sage-flock sage-flock-report; do \
 	        sed "1s|.*|#!$$python|" $(TOP)/build/bin/$$tool >$(INSTALLED)/build/bin/$$tool || exit; \
 	    done; } && \
 	    $$python -m compileall -q -d $(PREFIX)/lib/sage-flock/build/sage_bootstrap $(INSTALLED)/build/sage_bootstrap

@@ -14,6 +14,22 @@ same() {
 
 # ---- how it ends
 
+@test "a program may be its own lock, and others can run it meanwhile" {
+    printf '#!/bin/sh\n[ "$LOCKED" ] || exec env LOCKED=1 sage-flock "$0" "$0" "$@"\nexec actor "$@"\n' >once
+    chmod +x once
+    for name in A B C; do make_gate "$name"; done
+    launch A ./once A
+    expect 'A in'
+    launch B ./once B
+    expect 'sage-flock: waiting for exclusive lock ./once *'
+    LOCKED=1 launch C ./once C
+    expect 'C in'
+    leaves C
+    leaves A
+    gets exclusive ./once B
+    leaves B
+}
+
 @test "the exit status is the command's" {
     for number in 0 1 2 64 124 125 126 127 128 130 137 192 255; do
         run "-$number" "${SAGE_FLOCK_ITSELF[@]}" x.lock sh -c "exit $number"

@@ -474,3 +474,20 @@ rebase_while_b_comes() {
     [ "$(dest/opt/it/bin/sage-flock x.lock echo hello)" = hello ]
     dest/opt/it/bin/sage-flock-report --version
 }
+
+@test "make install goes where it is told, or nowhere" {
+    mkdir -p p 'p q'
+    echo mine >p/keep
+    for prefix in "$PWD/p q" relative; do
+        run "$MAKE" -C "$ROOT" install PREFIX="$prefix"
+        echo "$output"
+        [ "$status" = 2 ]
+        [[ $output = *'sage-flock: install: '* ]]
+    done
+    [ "$(cat p/keep)" = mine ]
+    [ ! -e "$ROOT/relative" ]
+    ln -s "$ROOT/Makefile" Makefile
+    run "$MAKE" clean
+    [ "$status" = 2 ]
+    [[ $output = *'not through a link'* ]]
+}

@@ -41,9 +41,14 @@ main(["--self-test", "."])' "$ROOT/build" "$1"
 }
 
 @test "no folder there: said, 125; an address: usage, 2" {
-    run sage-flock --self-test /dev/null/none
-    [ "$status" = 125 ]
-    [[ $output = 'sage-flock: /dev/null/none/'*': cannot be opened: '* ]]
+    for folder in /dev/null/none none; do
+        run sage-flock --self-test "$folder"
+        [ "$status" = 125 ]
+        [[ $output = "sage-flock: $folder: cannot be opened: "* ]]
+    done
+    [ ! -e none ]
+    run sage-flock --self-test . ..
+    [ "$status" = 2 ]
     run sage-flock --self-test etcd://host/folder
     [ "$status" = 2 ]
     [[ $output = 'sage-flock: etcd://host/folder: the self-test is for folders' ]]

@@ -28,11 +28,30 @@ refused() {
     refused 2 ./7 ./7
     refused 2 usage -n
     refused 2 usage -c 'echo hi'
+    refused 2 usage --mark '' --key k x.lock true
 }
 
 @test "-c without its line, or with too much of it" {
     refused 2 usage x.lock -c
     refused 2 usage x.lock -c echo hi
+}
+
+@test "a folder that cannot be made is one line, however it fails" {
+    refused 125 /proc/x/a.lock /proc/x/a.lock true
+    ln -s /nowhere/x link
+    run sage-flock link/sub/a.lock true
+    [ "$status" = 125 ]
+    [ "$output" = 'sage-flock: link/sub/a.lock: cannot be opened: No such file or directory' ]
+}
+
+@test "--status: options behind a lock are no locks; what cannot be read is not free" {
+    refused 2 usage --status x.lock --json
+    run env SAGE_LOCK_DIR=/etc/passwd "${SAGE_FLOCK_ITSELF[@]}" --status
+    [ "$status" = 125 ]
+    [ "$output" = 'sage-flock: /etc/passwd/: cannot be read: Not a directory' ]
+    run sage-flock --status /etc/passwd/x.lock
+    [ "$status" = 0 ]
+    [[ ${lines[1]} = '/etc/passwd/x.lock '*unknown*'Not a directory' ]]
 }
 
 @test "an empty name" {

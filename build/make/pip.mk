@@ -15,7 +15,7 @@
 SAGE_FLOCK_MAKE := $(dir $(lastword $(MAKEFILE_LIST)))
 include $(SAGE_FLOCK_MAKE)flock.mk
 
-PIP ?= $(SAGE_LOCAL)/bin/python -m pip
+PIP ?= $(if $(SAGE_LOCAL),$(SAGE_LOCAL)/bin/python -m pip,$(error sage-flock: pip.mk: set SAGE_LOCAL, or PIP))
 
 PIP_INSTALL = $(SAGE_FLOCK_SHARED) pip.lock $(PIP) install --no-deps --no-input --disable-pip-version-check
 PIP_UNINSTALL = $(SAGE_FLOCK) pip.lock $(PIP) uninstall --yes --disable-pip-version-check

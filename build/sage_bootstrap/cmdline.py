@@ -103,10 +103,14 @@ def _flushed(status):
 def _run(words):
     options = parser().parse_args(words)
     if options.status:
+        if [word for word in options.command if word.startswith('-')]:
+            raise Failure('usage', 'options go before LOCK', USAGE)
         from sage_bootstrap import status
         names = [options.lock] * (options.lock is not None) + options.command
         return status.show(names, options.json)
     if options.self_test:
+        if options.command:
+            raise Failure('usage', '--self-test takes one folder', USAGE)
         from sage_bootstrap import selftest
         return selftest.run(options.lock)
     lock, argv = _lock_and_command(options)
@@ -140,6 +144,8 @@ def _lock_and_command(options):
         raise Failure('usage', '--coalesce goes with neither -s, -u nor -F', USAGE)
     if options.mark is not None and (options.key is None or options.mode == 'unlock' or not options.fork):
         raise Failure('usage', '--mark goes with --key, and with neither -u nor -F', USAGE)
+    if options.mark == '':
+        raise Failure('usage', '--mark names no file', USAGE)
     if not options.fork and options.close:
         raise Failure('usage', '-F and -o together would leave nobody to hold the lock', USAGE)
     if options.fd is not None:
@@ -336,7 +342,9 @@ def _descriptor(word):
 _USAGE = ('sage-flock [options] LOCK COMMAND [ARG...]\n'
           "       sage-flock [options] LOCK -c 'SHELL COMMAND'\n"
           '       sage-flock [options] FD\n'
-          '       sage-flock --status [--json] [LOCK...]')
+          '       sage-flock [options] --fd N COMMAND [ARG...]\n'
+          '       sage-flock --status [--json] [LOCK...]\n'
+          '       sage-flock --self-test [FOLDER]')
 _DESCRIPTION = 'Run a command under a named file lock.'
 _EPILOG = """\
 LOCK with a slash is a path; a bare name lives in $SAGE_LOCK_DIR, else in

@@ -122,29 +122,45 @@ def open_descriptor(number):
 
 
 def _open_file(path):
-    # Read-write, because on NFS an exclusive flock(2) needs write access.
-    try:
-        return posix.open(path, posix.O_RDWR | posix.O_CREAT | posix.O_NOCTTY, 0o666)
-    except OSError as error:
-        if error.errno not in _READ_ONLY_INSTEAD:
-            raise
-        denied = error
+    # Read-write, because on NFS an exclusive flock(2) needs write access; but a program that is open for writing cannot
+    # be run, by anybody.
+    denied = None
+    if not _is_program(path):
+        try:
+            return posix.open(path, posix.O_RDWR | posix.O_CREAT | posix.O_NOCTTY, 0o666)
+        except OSError as error:
+            if error.errno not in _READ_ONLY_INSTEAD:
+                raise
+            denied = error
     try:
         return posix.open(path, posix.O_RDONLY | posix.O_NOCTTY)
     except OSError as error:
         # Of a file that is not there the reason why it cannot be made counts.
-        raise denied if error.errno == errno.ENOENT else error
+        raise denied if denied and error.errno == errno.ENOENT else error
+
+
+def _is_program(path):
+    try:
+        return posix.stat(path).st_mode & 0o111
+    except OSError:
+        return False
 
 
 def make_folders(path):
     """Make the folder `path` and its parents; another may do so meanwhile."""
     try:
-        posix.mkdir(path, 0o777)
+        _make_folder(path)
     except OSError as error:
-        if error.errno == errno.EEXIST:
-            return
         parent = path.rstrip('/').rpartition('/')[0]
         if error.errno != errno.ENOENT or not parent:
             raise
         make_folders(parent)
-        make_folders(path)
+        _make_folder(path)
+
+
+def _make_folder(path):
+    try:
+        posix.mkdir(path, 0o777)
+    except OSError as error:
+        if error.errno != errno.EEXIST:
+            raise

@@ -11,7 +11,7 @@ import select
 
 from sage_bootstrap import host, locks
 from sage_bootstrap.host import signal
-from sage_bootstrap.messages import USAGE, Failure, write
+from sage_bootstrap.messages import USAGE, Failure, reason, write
 
 _PATIENCE = 5       # seconds for a lock that is due
 _LOCAL = ('nolock', 'local_lock=all', 'local_lock=flock', 'nobrl', 'localflocks')
@@ -22,10 +22,16 @@ def run(folder):
 
     Raises Failure where they do not.
     """
+    given = folder
     folder = folder or locks.location('x')[:-1] or '.'
     if '://' in folder:
         raise Failure(folder, 'the self-test is for folders', USAGE)
     folder = folder.rstrip('/') or '/'
+    if given:       # one that is not there is a slip, or not mounted, and would be made
+        try:
+            posix.stat(folder)
+        except OSError as error:
+            raise Failure(folder, 'cannot be opened: ' + reason(error))
     path = '%s/.self-test-%d.lock' % (folder, posix.getpid())
     ours = locks.open_named(path)
     try:

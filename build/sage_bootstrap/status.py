@@ -1,10 +1,11 @@
 """--status: who holds and who waits for which lock, for people or as JSON."""
 
+import errno
 import posix
 import time
 
 from sage_bootstrap import holders, host, locks, sidecar
-from sage_bootstrap.messages import Failure, duration, printable, write
+from sage_bootstrap.messages import Failure, duration, printable, reason, write
 
 _STATES = {sidecar.HOLDS: 'holds', sidecar.AT_GATE: 'waits', sidecar.QUEUES: 'waits'}
 _ORDER = sidecar.HOLDS + sidecar.AT_GATE + sidecar.QUEUES
@@ -30,9 +31,14 @@ def _all_names():
     folder = locks.location('x')[:-1] or './'
     if '://' in folder:
         return locks.engine(folder).names(folder)
-    names = _listed(folder + sidecar.FOLDER)
-    names = set([name for name in names if _listed(folder + sidecar.FOLDER + '/' + name)])
-    names.update([name for name in _listed(folder) if name.endswith('.lock')])
+    try:
+        names = set([name for name in posix.listdir(folder) if name.endswith('.lock')])
+    except OSError as error:
+        if error.errno == errno.ENOENT:
+            return []
+        raise Failure(folder, 'cannot be read: ' + reason(error))
+    names.update([name for name in _listed(folder + sidecar.FOLDER)
+                  if _listed(folder + sidecar.FOLDER + '/' + name)])
     return sorted([name for name in names if '/' not in name])
 
 
@@ -50,7 +56,9 @@ def _rows(name):
         return locks.engine(locks.location(name)).users(locks.location(name))
     try:
         fd = posix.open(locks.location(name), posix.O_RDONLY | posix.O_NONBLOCK)
-    except OSError:
+    except OSError as error:
+        if error.errno != errno.ENOENT:
+            rows.append({'state': 'unknown', 'mode': None, 'pid': None, 'command': reason(error), 'seconds': None})
         return rows
     try:
         seen = _records(name, fd)
