@@ -1,9 +1,12 @@
 """Builds of locked and free jobs by a real make, watched from outside.
 
     builds.py borrowed MAKE               two jobs wait for a lock, and a third runs at -j2: in a lent slot
-    builds.py disturbed MAKE COUNT SEED   builds in which commands fail and waiters are killed
+    builds.py promise MAKE NAME COUNT SCALE [strict] [OPTION...]   never more jobs at work than -j, and one
+    builds.py disturbed MAKE COUNT SEED   builds in which commands fail, and waiters or guardians are killed
     builds.py mixed MAKE COUNT            ours beside flock(1) on the same lock
     builds.py nested MAKE COUNT           ours under flock(1)'s lock
+    builds.py below MAKE COUNT            ours under ours
+    builds.py folders MAKE COUNT          ours under a lock that is a folder: mkdir, and rmdir
     builds.py chain MAKE                  long free chains behind locked jobs: the time, and without locks
 
 Whatever happens, make must come to its end with its tokens all there (it says
@@ -22,10 +25,12 @@ import sys
 import tempfile
 import time
 
-from family import PATIENCE, Children, Wrong, drive, expect
+from family import PATIENCE, Children, Wrong, children_of, drive, expect
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+KIT = os.environ.get('KIT') or ROOT + '/build'      # the build folder whose fragments are included
 OURS, STRANGER, UNLOCKED = '$(SAGE_FLOCK)', 'flock', 'env -u'     # `env -u x.lock COMMAND` is but COMMAND
+SHARED = '$(SAGE_FLOCK_SHARED)'
 now = getattr(time, 'monotonic', time.time)
 
 # What a job does.  The driver sees on the fifo how many are at work.
@@ -36,10 +41,10 @@ sleep "$1"
 echo - >"$JOBS"
 exit "${2:-0}"
 '''
-HEAD = '''include %s/build/make/flock.mk
+HEAD = '''include %s/make/flock.mk
 all:
 .PHONY: all
-''' % ROOT
+''' % KIT
 # The recipe's shell becomes sage-flock, so the number that it says is the waiter's.
 RECIPE = '''
 all: %(name)s
@@ -179,7 +184,45 @@ def package_build(make, slots, locked, free, seconds, prefix, environment=(), pl
     return build
 
 
+# Builds in which jobs are of unequal length: slots, and how many jobs of what length under which lock, in order.
+UNEQUAL = {
+    'herd': (8, ((1, 2, OURS), (7, 2, SHARED), (40, 1, ''))),
+    'short': (4, ((16, 0.2, OURS), (40, 3, ''))),
+    'dozen': (4, ((12, 0.2, OURS), (16, 2, ''))),
+    'even': (4, ((16, 0.5, OURS), (48, 0.5, ''))),
+}
+
+
+def unequal_build(make, name, scale=1, environment=(), options=(), mixed=False):
+    """One of UNEQUAL, its seconds `scale`d: (the Build, what it takes at least, seconds that locked commands run)."""
+    slots, groups = UNEQUAL[name]
+    makefile = Makefile()
+    work = locked = 0.0
+    for count, seconds, prefix in groups:
+        for _ in range(count):
+            makefile.job(seconds * scale, prefix and prefix + ' x.lock')
+        work += count * seconds * scale
+        locked += count * seconds * scale * bool(prefix)
+    build = Build(make, slots, makefile, options, environment)
+    expect('the build is fine: ' + build.output, build.status == 0)
+    return build, work / slots, locked
+
+
 # ---- What the tests ask for
+
+def promise(make, name, count, scale, strict='', *options):
+    """Builds of unequal jobs: never more than one job beyond -j, and none with `strict`."""
+    slots = UNEQUAL[name][0]
+    environment = {'SAGE_FLOCK_OVERDRAFT': '0'} if strict == 'strict' else {}
+    for _ in range(int(count)):
+        build, bound, locked = unequal_build(make, name, float(scale), environment, options)
+        print('%s -j%d %s: %.2f s, bound %.2f (%.3f), %d jobs at work, %.2f slot-s beyond -j (locked %.1f)' % (
+            name, slots, ' '.join(options + (strict,)), build.seconds, bound, build.seconds / bound, build.most,
+            build.excess, locked))
+        sys.stdout.flush()
+        expect('%d jobs at work at -j%d' % (build.most, slots), build.most <= slots + (strict != 'strict'))
+        expect('%.2f slot-s beyond -j' % build.excess, build.excess <= locked + 1)
+
 
 def borrowed(make):
     """At -j2 two jobs wait for a lock that is free once a third one works."""
@@ -195,7 +238,7 @@ def borrowed(make):
 
 
 def disturbed(make, count, seed):
-    """Failing commands, killed waiters, time-outs, -k, by dice."""
+    """Failing commands, killed waiters or guardians, time-outs, -k, by dice."""
     for at in range(int(count)):
         dice = random.Random(int(seed) * 1000 + at)
         try:
@@ -213,11 +256,12 @@ def _disturbed(make, dice):
     for _ in range(dice.randint(2, 8)):
         makefile.job(dice.uniform(0, 0.08), status=dice.choice((0, 0, 0, 0, 0, 3)))
     rate = dice.choice((0, 0.2, 0.5, 1))
+    guardians = dice.choice((False, False, True))       # never both: a token is lost with the two
 
     def disturb(build, pid):
         if dice.random() < rate:
             number = dice.choice((signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGKILL))
-            build.later(dice.uniform(0, 0.15), lambda: _signal(pid, number))
+            build.later(dice.uniform(0, 0.3), _kill_a_guardian if guardians else lambda: _signal(pid, number))
 
     options = dice.choice(((), ('-k',)))
     build = Build(make, dice.randint(2, 5), makefile, options, disturb=disturb)
@@ -234,6 +278,19 @@ def _signal(pid, number):
         pass
 
 
+def _kill_a_guardian():
+    """Whoever is nobody's child has fallen to us; a guardian, but for what an end left behind just now."""
+    for pid in children_of(os.getpid()):
+        try:
+            with open('/proc/%d/stat' % pid) as file:
+                leads_session = file.read().rpartition(')')[2].split()[3] == str(pid)
+        except EnvironmentError:
+            continue
+        if leads_session:
+            _signal(pid, signal.SIGKILL)
+            return
+
+
 def mixed(make, count):
     """Ours and strangers wait for the same lock, in every order."""
     for at in range(int(count)):
@@ -248,6 +305,27 @@ def nested(make, count):
         dice = random.Random(at)
         prefixes = ([STRANGER + ' o.lock ' + OURS + ' x.lock'] * 4 + [OURS + ' x.lock'] * 3 +
                     [STRANGER + ' o.lock'] * 4 + [''] * 3)
+        build = _shuffled(make, dice, prefixes)
+        expect('it does not stand still: %.1f s' % build.seconds, build.seconds < 3)
+
+
+def below(make, count):
+    """Ours within ours, beside others that want either: nothing is owed when the outer call is over."""
+    for at in range(int(count)):
+        dice = random.Random(at)
+        prefixes = ([OURS + ' o.lock ' + OURS + ' x.lock'] * 4 + [OURS + ' x.lock'] * 3 +
+                    [OURS + ' o.lock'] * 3 + [''] * 4)
+        build = _shuffled(make, dice, prefixes)
+        expect('%d jobs at work' % build.most, build.most <= 3)
+
+
+def folders(make, count):
+    """Ours within a lock that nobody can see, beside others that want it and poll: only a time limit helps, if a
+    lingerer waits for the slots of those who wait for what comes after it."""
+    for at in range(int(count)):
+        dice = random.Random(at)
+        inside = "sh -c 'until mkdir o 2>/dev/null; do sleep 0.01; done; \"$$@\"; rmdir o' sh"
+        prefixes = ([inside + ' ' + OURS + ' x.lock'] * 3 + [OURS + ' x.lock'] * 3 + [inside] * 3 + [''] * 3)
         _shuffled(make, dice, prefixes)
 
 
@@ -258,6 +336,7 @@ def _shuffled(make, dice, prefixes):
         makefile.job(dice.uniform(0, 0.05), prefix)
     build = Build(make, 2, makefile)
     expect('the build is fine: ' + build.output, build.status == 0)
+    return build
 
 
 def chain(make):
@@ -277,7 +356,8 @@ def chains(make, prefix, seconds=0.25, locked=8, length=6, environment=()):
 
 
 def main(name, *words):
-    dict((test.__name__, test) for test in (borrowed, disturbed, mixed, nested, chain))[name](*words)
+    dict((test.__name__, test) for test in (
+        borrowed, promise, disturbed, mixed, nested, below, folders, chain))[name](*words)
 
 
 if __name__ == '__main__':

@@ -120,6 +120,32 @@ does_not_run() {
     done
 }
 
+@test "whichever way a make from 3.81 to 4.4.1 writes MAKEFLAGS, -n, -q and -t are seen, and nothing else is taken for them" {
+    # The macro as it is, but for whose flags it looks at.
+    mkdir make
+    ln -s "$ROOT/build/bin" bin
+    sed 's/[$](MAKEFLAGS)/$(FLAGS)/g' "$ROOT/build/make/flock.mk" >make/flock.mk
+    # shellcheck disable=SC2016 # make's
+    printf '%s\n' 'include make/flock.mk' '$(info <$(SAGE_FLOCK_SLOTS)>)' 'all:' >asks
+    says() {        # says PREFIX FLAGS...: what SAGE_FLOCK_SLOTS is with each of FLAGS
+        prefix=$1
+        shift
+        for flags; do
+            run env -u MAKEFLAGS FLAGS="$flags" "$MAKE" -s -f asks
+            [ "${lines[0]}" = "<$prefix>" ] || { echo "with '$flags': $output"; return 1; }
+        done
+    }
+    says '' n q t kn knqs 'n --no-print-directory' ' --no-print-directory -n' ' --no-print-directory -sqnk' \
+        ' --warn-undefined-variables -q' ' --no-print-directory -t --jobserver-fds=3,4 -j' 'n -j4' 'q -I/usr/n' 'n -Onone' \
+        'n -j4 --jobserver-auth=fifo:/tmp/GMfifo1' 'n -- X=1' 'kn -l2 -- X=1' 'tnk --jobserver-fds=3,4 -j' \
+        ' --no-print-directory -n -- X=1' ' --no-print-directory --jobserver-fds=3,4 -j -n'
+    says + '' k ks w ' -j4' ' -Otarget' ' -j2 -Otarget' ' -Onone -j4' ' -I/usr/nqt' ' -Iinc/nqt --no-print-directory' \
+        ' --no-print-directory' ' --no-print-directory -sk' ' --no-print-directory -k --jobserver-fds=3,4 -j' \
+        'k --jobserver-fds=3,4 -j' 's -j4 --jobserver-auth=3,4' ' -j4 --jobserver-auth=fifo:/tmp/GMfifo-nqt' \
+        ' -l2.5 --warn-undefined-variables' ' -- X=-n' 'k -- X=n' ' -- X=a\ -n' ' --no-print-directory -- X=1 Y=-q' \
+        ' --no-print-directory -k -- n=1 X=a|-t'
+}
+
 @test "a make below such a line has the job slots" {
     makefile 'all:' '	$(SAGE_FLOCK_SLOTS)@$(SAGE_FLOCK) x.lock sh -c "$$M -f below"'
     echo 'all:; @echo below' >below

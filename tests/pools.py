@@ -85,9 +85,9 @@ class Waiter(object):
     command says "in" there and ends when go() is called.
     """
 
-    def __init__(self, children, flags, inherits, options=(), environment=(), waits=True, argv=None):
+    def __init__(self, children, flags, inherits, options=(), environment=(), waits=True, argv=None, lock=LOCK):
         self.children = children
-        self.lock = os.open(LOCK, os.O_RDWR | os.O_CREAT, 0x1b6)
+        self.lock = os.open(lock, os.O_RDWR | os.O_CREAT, 0x1b6)
         fcntl.flock(self.lock, fcntl.LOCK_EX)
         self.said, saying = os.pipe()
         gate, self.gate = os.pipe()
@@ -95,7 +95,7 @@ class Waiter(object):
         environment['MAKEFLAGS'] = flags
         descriptors = dict(inherits)
         descriptors.update({0: gate, 1: saying, 2: saying})
-        argv = argv or COMMAND + list(options) + [LOCK, 'sh', '-c', 'echo in; read -r _; exit 7']
+        argv = argv or COMMAND + list(options) + [lock, 'sh', '-c', 'echo in; read -r _; exit 7']
         self.pid = children.spawn(argv, environment, descriptors)
         os.close(saying)
         os.close(gate)
@@ -132,6 +132,14 @@ class Waiter(object):
         self.line(b'sage-flock: got')
         self.line(b'in')
 
+    def drops_it(self, lock=LOCK):
+        """It drops the lock."""
+        fd = os.open(lock, os.O_RDWR)
+        signal.alarm(PATIENCE)
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        signal.alarm(0)
+        os.close(fd)
+
     def go(self):
         """Let the command end."""
         os.close(self.gate)
@@ -155,6 +163,103 @@ class Waiter(object):
 
 
 # ---- One waiter's life
+
+def overdrawn(pool, children, **words):
+    """A waiter whose command runs, while another job has the token that it lent."""
+    waiter = Waiter(children, pool.flags, pool.inherits, **words)
+    pool.take()
+    waiter.gets_it()
+    return waiter
+
+
+def one_overdraft(pool, children):
+    """Two lend, and get their locks; one runs, and the other not before the first is over."""
+    first = Waiter(children, pool.flags, pool.inherits)
+    second = Waiter(children, pool.flags, pool.inherits, lock='y.lock')
+    pool.take()
+    pool.take()
+    first.gets_it()
+    second.drop()
+    second.line(b'sage-flock: got')
+    expect('it does not run', not select.select([second.said], [], [], 0.3)[0])
+    first.go()
+    second.line(b'in')
+    second.go()
+    for waiter in first, second:    # in either order
+        pool.put()
+    first.ends(7)
+    second.ends(7)
+    second.close()
+    return first
+
+
+def strict(pool, children):
+    """SAGE_FLOCK_OVERDRAFT=0: the command waits for the token."""
+    waiter = Waiter(children, pool.flags, pool.inherits, environment={'SAGE_FLOCK_OVERDRAFT': '0'})
+    pool.take()
+    waiter.drop()
+    waiter.line(b'sage-flock: got')
+    expect('it does not run', not select.select([waiter.said], [], [], 0.3)[0])
+    pool.put()
+    waiter.line(b'in')
+    waiter.go()
+    waiter.ends(7)
+    return waiter
+
+
+def limits(pool, children):
+    """Nobody gives a slot back: after a while the commands run, and the calls end."""
+    first = Waiter(children, pool.flags, pool.inherits)
+    second = Waiter(children, pool.flags, pool.inherits, lock='y.lock')
+    pool.take()
+    pool.take()
+    first.gets_it()
+    second.gets_it()            # not overdrawn: the first one is
+    second.go()
+    second.ends(7)              # not in possession of a token
+    second.close()
+    first.go()
+    first.ends(7)
+    pool.put()
+    pool.put()
+    return first
+
+
+def guardian_killed(pool, children):
+    """Whenever a guardian is killed, another takes its place."""
+    waiter = Waiter(children, pool.flags, pool.inherits)
+    pool.take()
+    kill_guardian(waiter, children)
+    waiter.gets_it()
+    kill_guardian(waiter, children)
+    waiter.go()
+    waiter.drops_it()
+    pool.put()
+    waiter.ends(7)
+    return waiter
+
+
+def kill_guardian(waiter, children):
+    found = [pid for pid in children_of(os.getpid()) if pid != waiter.pid]
+    expect('one guardian is there: %s' % found, len(found) == 1)
+    os.kill(found[0], signal.SIGKILL)
+    children.until(found[0])
+
+
+def nested(pool, children):
+    """A call under another: it ends at once, in debt, and the outer one lingers."""
+    waiter = Waiter(children, pool.flags, pool.inherits, argv=COMMAND + [
+        'outer.lock', 'sh', '-c', '"$@"; echo out; read -r _; exit 7', 'sh'] + COMMAND + [LOCK, 'echo', 'in'])
+    pool.take()
+    waiter.gets_it()
+    waiter.line(b'out')
+    waiter.go()
+    waiter.drops_it('outer.lock')
+    children.reap(block=False)
+    expect('the outer one lingers', waiter.pid not in children.ended)
+    pool.put()
+    waiter.ends(7)
+    return waiter
 
 def settles(pool, children):
     """The lock is got: the lent token is taken back while the command runs."""
@@ -180,11 +285,25 @@ def among_others(pool, children):
     return waiter
 
 
+def lingers(pool, children):
+    """No token is to be had: the waiter runs overdrawn, drops the lock, and ends when there is one."""
+    waiter = overdrawn(pool, children)
+    waiter.go()
+    waiter.drops_it()
+    children.reap(block=False)
+    expect('it lingers', waiter.pid not in children.ended)
+    pool.put()                  # that job ends
+    waiter.ends(7)
+    return waiter
+
+
 def no_token(pool, children):
-    """No token is to be had: the waiter runs, ends, and leaves the debt."""
-    waiter = Waiter(children, pool.flags, pool.inherits)
-    pool.take()                 # another job has it, for as long as we like
-    waiter.runs_through()
+    """A lingerer is sent TERM: it leaves the debt."""
+    waiter = overdrawn(pool, children)
+    waiter.go()
+    waiter.drops_it()
+    os.kill(waiter.pid, signal.SIGTERM)
+    waiter.ends(-signal.SIGTERM)
     guardian = alone(waiter, pool)
     expect('nobody keeps its output open', os.read(waiter.said, 100) == b'')
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
@@ -196,9 +315,10 @@ def no_token(pool, children):
 
 def make_ends(pool, children):
     """make is gone before the debt is paid: the guardian goes, too."""
-    waiter = Waiter(children, pool.flags, pool.inherits)
-    pool.take()
-    waiter.runs_through()
+    waiter = overdrawn(pool, children)
+    os.kill(waiter.pid, signal.SIGKILL)
+    waiter.ends(-signal.SIGKILL)
+    waiter.go()
     os.close(pool.giving)       # the last to write to it, if the guardian kept its promise
     children.all_end()
     pool.giving = os.open(os.devnull, os.O_WRONLY)
@@ -218,16 +338,16 @@ def killed_waiting(number):
 
 def killed_running(number):
     def die(pool, children):
-        waiter = Waiter(children, pool.flags, pool.inherits)
-        pool.take()
-        waiter.gets_it()
+        waiter = overdrawn(pool, children)
         os.kill(waiter.pid, number)
         if number == signal.SIGINT:     # the terminal's, and the command's affair
             waiter.go()
-            waiter.ends(7)
-        else:
+        if number == signal.SIGKILL:
             waiter.ends(-number)
-        pool.put()
+            pool.put()
+        else:
+            pool.put()
+            waiter.ends(7 if number == signal.SIGINT else -number)
         return waiter
     die.__doc__ = 'Signal %d to it while its command runs, its debt unpaid.' % number
     return die
@@ -343,7 +463,13 @@ def alone(waiter, pool):
 WAITS = {
     'settles': settles,
     'among-others': among_others,
+    'lingers': lingers,
     'no-token': no_token,
+    'one-overdraft': one_overdraft,
+    'strict': strict,
+    'limits': limits,
+    'guardian-killed': guardian_killed,
+    'nested': nested,
     'make-ends': make_ends,
     'killed-waiting': killed_waiting(signal.SIGKILL),
     'termed-waiting': killed_waiting(signal.SIGTERM),

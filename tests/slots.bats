@@ -19,10 +19,40 @@ pools() {
     done
 }
 
-@test "no token is to be had: the command runs and ends all the same, and a guardian without ties keeps the debt" {
+@test "no token is to be had: the command runs on the overdraft, and the call lingers until there is one" {
+    for style in pipe blocking fifo; do
+        pools waits "$style" lingers
+    done
+}
+
+@test "a lingerer is sent TERM, make is gone: a guardian without ties keeps the debt for as long as there is one" {
     for style in pipe blocking fifo; do
         pools waits "$style" no-token make-ends
     done
+}
+
+@test "one overdraft: a second command waits until the first is over; none, and it waits for the token" {
+    for style in pipe blocking fifo; do
+        pools waits "$style" one-overdraft strict
+    done
+}
+
+@test "no wait for a slot is without a limit" {
+    cp -R "$ROOT/build" kit
+    sed -i.old 's/^_LIMIT = [0-9]*/_LIMIT = 1/' kit/sage_bootstrap/slots.py
+    ! cmp -s kit/sage_bootstrap/slots.py kit/sage_bootstrap/slots.py.old
+    SAGE_FLOCK_ITSELF[${#SAGE_FLOCK_ITSELF[@]} - 1]=$PWD/kit/bin/sage-flock
+    pools waits pipe limits
+}
+
+@test "a guardian is killed: another takes its place" {
+    pools waits pipe guardian-killed
+    pools waits fifo guardian-killed
+}
+
+@test "what is lent under another lock of ours: the outer call lingers for it" {
+    pools waits pipe nested
+    pools waits fifo nested
 }
 
 @test "killed while waiting, with all its process group: what it lent is taken back" {

@@ -10,6 +10,7 @@
 #   SAGE_FLOCK LOCK COMMAND...            nobody else inside
 #   SAGE_FLOCK_SHARED LOCK COMMAND...     others inside only if they share, too
 #   SAGE_FLOCK_COALESCE LOCK COMMAND...   nobody else inside, and one run serves all who asked before it began
+#   SAGE_FLOCK_RUNS_NOTHING               not empty under make -n, -q and -t
 #   SAGE_FLOCK_SLOTS                      what stands before the `@` of a recipe line that may wait for a lock
 #   PATH, exported                        so that $(SAGE_FLOCK) means the same in a recipe and in a shell script
 #
@@ -39,10 +40,19 @@ endif
 SAGE_FLOCK_SHARED = $(SAGE_FLOCK) -s
 SAGE_FLOCK_COALESCE = $(SAGE_FLOCK) --coalesce
 
+# Is this make to run nothing, by -n, -q or -t? Then this is not empty. MAKEFLAGS opens with the single letters, if any:
+# `kn -j4 --jobserver-auth=3,4 -- X=1`. But make 3.81 and 3.82 write ` --no-print-directory -kn -- X=1` once there is a
+# long option. So the letters are looked for in the first word, if it is no option of another kind, and in later words of
+# one dash that are not about -j, -l, -I and -O; what comes behind ` -- ` are variables.
+sage_flock_blank := $(subst ,, )
+sage_flock_options = $(subst |, ,$(firstword $(subst |--|, ,$(subst $(sage_flock_blank),|,x$(MAKEFLAGS)) )))
+sage_flock_letters = $(filter-out --% -j% -l% -I% -O%,$(filter x% -%,$(sage_flock_options)))
+SAGE_FLOCK_RUNS_NOTHING = $(strip $(foreach flag,n q t,$(findstring $(flag),$(sage_flock_letters))))
+
 # A waiter lends its job slot to the rest of the build, and must get at make's job slots for that: make hands them to
 # lines that begin with `+`. But such a line is also run by `make -n`, -q and -t, all of it; so there it is nothing.
 # It follows that such a line holds the one command and no `&& touch $@`.
-SAGE_FLOCK_SLOTS = $(if $(strip $(foreach flag,n q t,$(findstring $(flag),$(firstword -$(MAKEFLAGS))))),,+)
+SAGE_FLOCK_SLOTS = $(if $(SAGE_FLOCK_RUNS_NOTHING),,+)
 
 ifeq ($(findstring :$(SAGE_FLOCK_BIN):,:$(PATH):),)
 PATH := $(SAGE_FLOCK_BIN):$(PATH)

@@ -131,7 +131,8 @@ def _run(words):
         return options.conflict
     if argv:
         return _run_command(request, hold, sweep, options)
-    hold.end_loan()
+    hold.go()
+    hold.end_loan(request.note)
     return 0
 
 
@@ -262,13 +263,15 @@ def _run_command(request, hold, sweep, options):
     if sweep and sweep.is_served():
         return _served(hold.lock, sweep, request, hold)
     from sage_bootstrap import command
+    it = None
     try:
         it = command.Command(request.command, _told(hold),
                              hold.descriptors() if options.close else ())
         if request.verbose:
             write(1, 'sage-flock: executing %s\n' % request.command[0])
+        hold.go()
         if hold.nested or not (options.fork or hold.watch):
-            hold.end_loan()
+            hold.end_loan(request.note)
             it.replace_us()
         status = _supervise(it, hold, sweep, request)
         if options.mark is not None and not options.coalesce and status == 0:
@@ -277,18 +280,23 @@ def _run_command(request, hold, sweep, options):
         request.note('failed', why=str(failure))
         raise
     finally:
-        _let_go(hold, request)
+        _let_go(hold, request, it)
     command.end_like(status)
 
 
-def _let_go(hold, request):
+def _let_go(hold, request, it=None):
+    """Drop the lock after the command.Command `it`, and be done with what was
+    lent for it."""
+    hold.is_over()
     try:
         hold.release()
+        request.note('released')
+        hold.linger(it.leave_signals if it else lambda: None)
     except Failure as failure:
         request.note('failed', why=str(failure))
         raise
-    request.note('released')
-    hold.end_loan()
+    finally:
+        hold.end_loan(request.note)
 
 
 def _supervise(it, hold, sweep, request):

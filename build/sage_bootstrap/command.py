@@ -34,6 +34,8 @@ class Command(object):
     closed       descriptors that it does not get (-o)
     """
 
+    relay = None
+
     def __init__(self, argv, environment, closed=()):
         self.argv = argv
         self.path = find(argv[0])
@@ -52,12 +54,21 @@ class Command(object):
 
         watch: called with its process id once it runs.  Raises Failure where it cannot be started.
         """
-        relay = _Relay()
+        relay = self.relay = _Relay()
         child = self._start(relay.changed)
         relay.to(child)
         if watch:
             watch(child)
         return relay.end_of(child)
+
+    def leave_signals(self):
+        """Have signals end this process again, now that the command has
+        ended; one that came since then does."""
+        if self.relay:
+            for number in self.relay.changed:
+                signal.signal(number, signal.SIG_DFL)
+            for number in self.relay.early:
+                posix.kill(posix.getpid(), number)
 
     def _start(self, changed):
         if hasattr(posix, 'posix_spawn'):           # 3.8: a third of fork's cost

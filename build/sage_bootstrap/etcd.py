@@ -99,7 +99,7 @@ class Lock(object):
                 self.place.leave()
                 return None
             from sage_bootstrap import etcd_waiting
-            got, loan = etcd_waiting.wait(self, queue, request)
+            got, loan = etcd_waiting.wait(self, queue, request, ancestors)
             if not got:
                 return None
         request.note('got', nested=False, lent=loan is not None)
@@ -148,6 +148,17 @@ class Hold(taking.Hold):
                 say('%s: not released, so free once its lease ends: %s' % (self.lock.name, error))
         if why:
             raise Failure(self.lock.name, 'lost while the command ran: ' + why)
+
+    def _is_awaited(self):
+        """No: who waits on etcd has lent its slot, or is on another host.  But
+        until the command runs nobody else keeps the lease alive."""
+        lease = self.place.lease
+        try:
+            if host.now() >= lease.due:
+                lease.renew(max(0.5, lease.until - host.now()))
+        except (Unreachable, Refused):
+            pass            # the keeper will find out what that means
+        return False
 
     def _watch(self, process):
         """The command runs as `process`: see that it ends when the lock does."""

@@ -18,7 +18,7 @@ from sage_bootstrap.messages import duration, say
 _PAUSE = 0.5        # seconds after a watch that failed at once
 
 
-def wait(lock, queue, request):
+def wait(lock, queue, request, ancestors):
     """Wait until it is our turn, behind the Queue `queue`: (got, loan), got
     False past the time limit, loan the slots.Loan of our job slot or None.
 
@@ -27,25 +27,29 @@ def wait(lock, queue, request):
     watch = _Watch(lock, request)
     watch.say('waiting for', queue)
     request.note('waiting', **{'for': [one.pid for one in queue.holders()]})
-    loan = waiting.lend(queue)
+    loan = waiting.lend(queue, ancestors)
     try:
         got = watch.until_in(queue)
     except BaseException:
-        if loan:
-            loan.close()
+        _leave(loan, request)
         raise
     if not got:
         if not request.quiet:
             say('%s: not got within %s' % (lock.name, duration(request.seconds)))
         lock.place.leave()
-        if loan:
-            loan.close()
+        _leave(loan, request)
         return False, None
-    if loan:
-        loan.settle()
     if not request.quiet:
         say('got %s lock %s after %s' % (request.mode, lock.name, duration(watch.elapsed())))
     return True, loan
+
+
+def _leave(loan, request):
+    """We end without the lock: in the slot that is ours, or overdrawn."""
+    if loan:
+        loan.go()
+        loan.close()
+        request.note('slot', **loan.seconds)
 
 
 class _Watch(object):

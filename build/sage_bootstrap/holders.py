@@ -108,6 +108,76 @@ def foreign(fd, known=()):
     return [(pid, _command(pid)) for pid in sorted(set(pids)) if pid != posix.getpid()]
 
 
+def have_slots(lock, side):
+    """May somebody wait for `lock` who occupies a job slot meanwhile?  Those
+    of our waiters who have lent theirs do not."""
+    try:
+        waiters = side.records(sidecar.QUEUES + sidecar.AT_GATE) if side else []
+    except OSError:
+        waiters = []
+    if [one for one in waiters if one.fields.get('lent') != '1']:
+        return True
+    known = [sidecar.pid_of(one.id) for one in waiters]
+    inode = _inode(lock.fd)
+    blocked = [line.split() for line in _lines('/proc/locks') if ' -> ' in line]
+    return bool([words for words in blocked
+                 if len(words) > 6 and words[5] not in known and (words[6] + ' ').endswith(inode)])
+
+
+def locked_above(ours):
+    """Does an ancestor of this process hold a lock, other than under the
+    records `ours` (paths), as far as /proc tells?
+
+    What counts is below the make that owns our job slot: nobody in its slots
+    waits for what that one runs under, and it hands down those descriptors.
+    MAKEFLAGS tells who is below.
+    """
+    held = set()
+    pid = posix.getppid()
+    while pid > 1:
+        locked = set(_locked_by(pid))
+        try:
+            if b'--jobserver' not in host.read_file('/proc/%d/environ' % pid, 1 << 22):
+                held -= locked
+                break
+            pid = _parent(pid)
+        except OSError:
+            break
+        held |= locked
+    return bool(held - set(_inodes_of(ours)))
+
+
+def _locked_by(pid):
+    """The inodes, as the kernel writes them, that a process has locked or
+    that are locked by descriptors which it inherited."""
+    folder = '/proc/%d/fdinfo' % pid
+    try:
+        names = posix.listdir(folder)
+    except OSError:         # gone, or another user's
+        return
+    for name in names:
+        for line in _lines(folder + '/' + name):
+            if line.startswith('lock:'):
+                yield line.split()[6].rpartition(':')[2]
+
+
+def _inodes_of(records):
+    """The inodes of records and of the lock files that they are about."""
+    for path in records:
+        folder, _, _ = path.rpartition('/')
+        parent, _, name = folder.rpartition('/')
+        for one in (path, parent.rpartition('/')[0] + '/' + name):
+            try:
+                yield '%d' % posix.stat(one).st_ino
+            except OSError:
+                pass
+
+
+def _parent(pid):
+    """The parent's process id.  OSError if the process is gone."""
+    return int(host.read_file('/proc/%d/stat' % pid, 4096).rpartition(b')')[2].split()[1])
+
+
 def _inode(fd):
     """How the kernel's lists of locks write the file behind `fd`, or its end."""
     status = posix.fstat(fd)

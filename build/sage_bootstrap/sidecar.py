@@ -11,6 +11,8 @@ S.ID        One record per process that has to do with the lock.  S is its
             for the lock, `h` holds the lock.  ID never recurs.
 p.ID.WAITER A pointer: under the lock that record ID holds a process runs
             that waits elsewhere; a symbolic link to the record WAITER.
+l.ID.GUARD  A mark: under the lock that record ID holds a job slot was lent; a
+            fifo that the guardian of the loan has open until it is back.
 t.ID        A record being made.
 
 A record is live as long as its owner, or the command that inherited it, has
@@ -94,7 +96,7 @@ class Sidecar(object):
         return (stat.S_ISDIR(posix.lstat(parent).st_mode) and
                 stat.S_ISDIR(posix.lstat(self.folder).st_mode))
 
-    def records(self, kinds='qwhtp'):
+    def records(self, kinds='qwhtpl'):
         """The live records as a list of Seen, oldest first; what is dead is
         removed.  `kinds` narrows it to names that begin so."""
         seen = []
@@ -114,6 +116,11 @@ class Sidecar(object):
         """How many queue for the gate."""
         return self.count(QUEUES)
 
+    def marks(self, prefix):
+        """Descriptors on the live marks whose names begin with `prefix`."""
+        fds = [open_mark(self.folder + '/' + name) for name in self._names() if name.startswith(prefix)]
+        return [fd for fd in fds if fd is not None]
+
     def tidy(self):
         """Remove what killed processes left, once it is worth a look."""
         if len(self._names()) > _MANY:
@@ -131,6 +138,9 @@ class Sidecar(object):
             # Made by a live waiter under a live holder: dead with either.
             if not (is_live(self.folder + '/h.' + holder_of(name)) and live_target(path)):
                 remove(path)
+            return None
+        if name[0] == 'l':
+            open_mark(path)
             return None
         fd = open_record(path)
         if fd is None:
@@ -231,6 +241,15 @@ class Record(object):
             remove(pointer)
         self.pointers = []
 
+    def add(self, text):
+        """Write down what was not known when the record was made."""
+        _try(posix.write, self.fd, host.raw(text))
+
+    def debts(self):
+        """Job slots that were lent under this record: descriptors on the
+        marks, which come to their end when a slot is back."""
+        return self.sidecar.marks('l.%s.' % self.id)
+
     def remove(self):
         """Take the record away.  To be done before its lock is dropped."""
         self.forget_pointers()
@@ -323,6 +342,40 @@ def open_record(path):
         return None
     if stat.S_ISREG(posix.fstat(fd).st_mode):
         return fd
+    posix.close(fd)
+    return None
+
+
+def leave_marks(held):
+    """A mark at each record path of `held`: (descriptor, path) for as many as
+    can be made."""
+    made = []
+    for path in held:
+        folder, _, name = path.rpartition('/')
+        mark = '%s/l.%s.%d-%x' % (folder, name[2:], posix.getpid(), int(time.time() * 1000000))
+        try:
+            posix.mkfifo(mark, 0o600)
+            made.append((host.private(posix.open(mark, posix.O_RDWR | posix.O_NONBLOCK | host.NOFOLLOW)), mark))
+        except OSError:
+            pass        # an address of another engine, or a folder that is gone or not ours to write
+    return made
+
+
+def open_mark(path):
+    """A descriptor on the mark at `path` while its guardian lives.  None if
+    that is gone, and then the mark is removed, or if it is none of ours."""
+    try:
+        fd = posix.open(path, posix.O_RDONLY | posix.O_NONBLOCK | host.NOFOLLOW)
+    except OSError:
+        return None
+    status = posix.fstat(fd)
+    try:
+        if stat.S_ISFIFO(status.st_mode) and status.st_uid == posix.geteuid():
+            posix.read(fd, 1)
+            remove(path)        # its end: nobody has it open for writing
+    except OSError as error:
+        if error.errno == errno.EAGAIN:
+            return host.private(fd)
     posix.close(fd)
     return None
 

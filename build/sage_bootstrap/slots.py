@@ -1,109 +1,270 @@
 """A waiter lends the job slot that it does not use.
 
-GNU make's jobserver is a pool of one-byte tokens in a pipe.  A recipe owns
-one slot without a token and gives it back by ending; while it waits for a
-lock its slot lies idle.  So a waiter puts a token into the pool, which lets
-make start another job, and owes one back.
+A recipe owns one job slot, without a token, and gives it back by ending;
+while it waits for a lock its slot lies idle.  So a waiter puts a token into
+make's pool (jobserver.py), which lets make start another job, and owes one
+back.  Three rules:
 
-The one rule: never wait without a limit for a slot, and never lose the debt.
-Waiting for a token while holding the lock, or holding it through an ancestor,
-deadlocks as soon as those who have the tokens wait for that lock.  So the
-debt is left to a *guardian*, a process of its own that takes the next free
-token whenever there is one:
+* Never wait without a limit for a slot.  Whoever has the tokens may wait for
+  a lock that we, or an ancestor of ours, hold.
+* Never lose the debt.  It is left to a *guardian*, a process of its own.
+* Never run on a debt, except by the one *overdraft* of each jobserver.  So
+  there are never more jobs at work than -j asks for, and one.
 
     waiter                                guardian
-    forks it twice, so nobody waits       closes the lock and all else,
-      for it                                leaves session and terminal
+    forks it twice, so that nobody        closes the lock and all else,
+      waits for it                          leaves session and terminal,
                                           puts a token in, closes the pool's
                                             write end: make waits for that
     waits for the lock                    reads its control pipe
-    has the lock: says so, runs on        takes a token once there is one,
-                                            answers, ends
-    drops the lock, waits for the
-      answer 0.1 s at most, ends
+    has the lock: GO, and waits for       takes a token once there is one:
+      either answer                         TOKEN; until then tries for the
+    runs its command                        overdraft: OVERDRAFT
+    the command is over: END              lets the overdraft go
+    drops the lock
+    lingers until the answer is TOKEN     takes a token: TOKEN, ends
 
-Dying is safe at any moment: the guardian reads the end of its control pipe
-and settles all the same.  When make is gone it reads the end of the pool.
-Until a debt is settled one job more than -j asked for may run.  The 0.1 s
-are there because make counts its tokens at its end; they come after the lock
-is dropped, where they hold up nobody.
+It lingers because its end gives make a slot, which must not be lent by then.
+It runs nothing meanwhile, so this costs the build no more than -j does: what
+depends on it would have needed that slot.
+
+Dying is safe at any moment: the guardian reads the end of its control pipe,
+takes the overdraft, if it can, for the slot that is now used twice, and goes
+on for its token.  A guardian that dies is replaced by its waiter.  When make
+is gone the guardian reads the end of the pool.
+
+Both waits have a limit, because nobody can know of everything that might wait
+for us.  It is short where it can be seen that somebody may who has a slot:
+under a lock of flock(1)'s, or when others than lenders wait for our own lock.
+A call under another one of ours does not linger.  It ends in debt, with the
+overdraft if it has it, for what runs above it goes on in the same slot; and
+that one lingers in its place, until the guardian's mark at its record is gone.
 """
 
-import errno
 import fcntl
 import posix
 import select
-import stat
 
-from sage_bootstrap import host
+from sage_bootstrap import host, jobserver
 from sage_bootstrap.host import signal
 
 # Each guardian is a process of some megabytes; more of them than there are
 # slots to win gain nothing.
 MOST_GUARDIANS = 64
-_SETTLE = 0.1       # seconds to wait for the guardian's answer
-_TOKEN = b'+'       # the byte make puts in itself; it looks at none
+_LIMIT = 60         # seconds to wait for a slot, before the command and after it
+_STRICT = 600       # the same before the command where there is no overdraft
+_AWAITED = 1        # the same where somebody may need what we hold, and have a slot
+_GOODBYE = 0.1      # seconds to wait after the command under another lock
+_TRIES = 0.0005, 0.05   # seconds from one try for the overdraft to the next, first and last
+_GUARDIANS = 4      # how many may be killed under us before we give the debt up
+
+_GO, _END = b'g', b'e'
+_LENT, _OVERDRAFT, _TOKEN = b'l', b'o', b't'
 
 
 class Loan(object):
-    """A lent job slot: settle() when the lock is got, close() when dropped."""
+    """A lent job slot: go() when the lock is got, end() when the command is
+    over, linger() when the lock is dropped, and close() last.
 
-    def __init__(self, control, answer):
-        self.control = control
-        self.answer = answer
+    seconds   once closed: what it came to in slot-seconds, a dict of `lent_s`
+              before the command, `overdrawn_s` while it ran without a token,
+              and `lingered_s` after it
+    """
 
-    def settle(self):
-        """Have the guardian take a token back as soon as there is one."""
-        if self.control is not None:
-            posix.close(self.control)
-            self.control = None
+    seconds = None
+
+    def __init__(self, pool, marks=(), nested=False, awaited=False):
+        """Lend to `pool`, descriptors to (take from, give to), which are ours
+        to close.  Raises OSError where no guardian can be had.
+
+        marks    (descriptor, path) of fifos that tell by being open that the
+                 slot is lent; the guardian removes them
+        nested   an ancestor of ours holds a lock, and will go on in the slot
+        awaited  an ancestor holds a lock for which others may wait in a slot
+        """
+        self.pool = pool
+        self.marks = marks
+        self.nested = nested
+        self.awaited = awaited
+        self.strict = host.getenv('SAGE_FLOCK_OVERDRAFT') == '0'
+        self.told = b''             # what the guardian was told last
+        self.lent = False
+        self.may_run = False        # there is a token or the overdraft, or no more hope of them
+        self.settled = None         # when the token was taken back
+        self.guardians = 0          # how many there have been
+        self.control = self.answer = None
+        self.began = host.now()
+        self.gone = self.over = None    # when the command could run, and when it had ended
+        try:
+            self._engage(lends=True)
+        except OSError:
+            _close([pool[0]] + [fd for fd, _ in marks])
+            raise
+        finally:
+            posix.close(pool[1])
+
+    def _engage(self, lends=False):
+        """Have a guardian, which lends the slot, or takes over the debt."""
+        fds = ()
+        try:
+            fds += posix.pipe()
+            fds += posix.pipe()
+            child = posix.fork()
+        except OSError:
+            _close(fds)
+            raise
+        heard, control, answer, answering = fds
+        if child == 0:
+            _become_guardian(self, lends, heard, answering)
+        _close((heard, answering))
+        self.control, self.answer = host.private(control), host.private(answer)
+        self.guardians += 1
+        try:
+            posix.waitpid(child, 0)
+        except OSError:
+            pass
+
+    def go(self, is_awaited=lambda: False):
+        """The lock is got: wait until the command may run.
+
+        is_awaited()   is somebody waiting for the lock who has a slot?  Asked
+                       every second or so, while we wait
+        """
+        self._tell(_GO)
+        limit = _STRICT if self.strict else _AWAITED if self.awaited else _LIMIT
+        for second in range(limit):
+            if self.may_run or second and is_awaited() and not self.strict:
+                break
+            self._hear(1.0)
+        self.gone = host.now()
+
+    def end(self):
+        """The command is over: nothing is at work in the slot any more,
+        unless what runs above us is."""
+        self.over = host.now()
+        if not self.nested and not self.awaited:
+            self._tell(_END)
+
+    def linger(self):
+        """Wait until the slot is no longer lent, for our end gives it to make."""
+        until = host.now() + (_GOODBYE if self.nested or self.awaited else _LIMIT)
+        while self.settled is None and host.now() < until:
+            self._hear(until - host.now())
 
     def close(self):
-        """Give the guardian a moment to have settled, for make's account."""
-        self.settle()
+        """Be done with it: what is still owed is left to the guardian."""
+        closed = host.now()
+        over = closed if self.over is None else self.over
+        gone = over if self.gone is None else self.gone
+        settled = closed if self.settled is None else self.settled
+        self.seconds = {'lent_s': gone - self.began, 'lingered_s': closed - over,
+                        'overdrawn_s': max(0.0, min(settled, over) - gone)}
+        _close([self.control, self.answer, self.pool[0]] + [fd for fd, _ in self.marks])
+
+    def _tell(self, word):
+        self.told = word
         try:
-            select.select([self.answer], [], [], _SETTLE)
+            posix.write(self.control, word)
+        except OSError:
+            pass            # it is dead, as the answer will show
+
+    def _hear(self, seconds):
+        """Listen to the guardian for so long at most."""
+        try:
+            if not select.select([self.answer], [], [], max(0, seconds))[0]:
+                return
         except (select.error, OSError):     # a signal on Python 2
-            pass
-        posix.close(self.answer)
+            return
+        words = posix.read(self.answer, 256)
+        if not words:
+            self._replace_guardian()
+        for word in words.split(b'\n'):
+            if word[:1] == _LENT:
+                self.lent = True
+            elif word[:1] == _OVERDRAFT:
+                self.may_run = True
+            elif word[:1] == _TOKEN:
+                self.may_run = True
+                self.settled = float(word[1:])
+
+    def _replace_guardian(self):
+        """It was killed, and what it had to do is left to do."""
+        if self.lent and self.guardians <= _GUARDIANS:
+            _close((self.control, self.answer))
+            self.control = self.answer = None
+            try:
+                self._engage()
+                self._tell(self.told)
+                return
+            except OSError:
+                pass
+        self.may_run = True
+        self.settled = host.now()
 
 
-def lend():
-    """Lend this process's job slot: the Loan, or None without a jobserver."""
-    if host.getenv('SAGE_FLOCK_KEEP_SLOT') not in ('', '0'):
-        return None
-    fds = ()
-    try:
-        pool = fds = find_pool(host.getenv('MAKEFLAGS'))
-        if not pool:
-            return None
-        heard, control = posix.pipe()
-        fds += (heard, control)
-        answer, answering = posix.pipe()
-        fds += (answer, answering)
-        child = posix.fork()
-    except OSError:         # no descriptor or no process to be had: keep the slot
-        for fd in fds:
-            posix.close(fd)
-        return None
-    if child == 0:
-        _become_guardian(pool, heard, answering)
-    for fd in pool + (heard, answering):
-        posix.close(fd)
-    try:
-        posix.waitpid(child, 0)
-    except OSError:
-        pass
-    return Loan(host.private(control), host.private(answer))
+def await_marks(fds, awaited):
+    """Wait until nobody has the fifos `fds` open for writing: until the slots
+    that their guardians lent are back.  `awaited`: as of a Loan, or nested."""
+    until = host.now() + (_GOODBYE if awaited else _LIMIT)
+    while fds and host.now() < until:
+        try:
+            gone = select.select(fds, [], [], max(0, until - host.now()))[0]
+        except (select.error, OSError):     # a signal on Python 2
+            gone = []
+        fds = [fd for fd in fds if fd not in gone]
 
 
-def _become_guardian(pool, heard, answering):
+# ---- The guardian
+
+def _become_guardian(loan, lends, heard, answering):
     """In the forked child: be the guardian, or its short-lived parent."""
     try:
         if posix.fork() == 0:
-            _guard(*alone(pool + (heard, answering)))
+            taking, giving = loan.pool
+            paths = [path for _, path in loan.marks]
+            fds = alone([taking, heard, answering] + [giving] * lends + [fd for fd, _ in loan.marks])
+            _guard(fds[0], fds[1], fds[2], fds[3] if lends else None, loan.strict)
+            for path in paths:
+                posix.unlink(path)
     finally:
         posix._exit(0)
+
+
+def _guard(taking, heard, answering, giving, strict):
+    """The guardian's life, from putting a token in to taking one back."""
+    if giving is not None:
+        if select.select([heard], [], [], 0)[0]:
+            return          # the wait is over already, and make may be counting
+        jobserver.put_token(giving)
+        posix.close(giving)
+        _say(answering, _LENT)
+    told = posix.read(heard, 1)     # the lock is got, or the waiter is dead
+    overdrawn = False
+    pause, longest = _TRIES
+    while True:
+        wants = told != _END and not overdrawn and not strict
+        if wants and jobserver.take_overdraft(taking):
+            overdrawn, wants = True, False
+            _say(answering, _OVERDRAFT)
+        ready = select.select([taking] + [heard] * bool(told), [], [], pause if wants else None)[0]
+        pause = min(2 * pause, longest)
+        if heard in ready:
+            told = posix.read(heard, 1)
+            if told == _END and overdrawn:
+                jobserver.return_overdraft(taking)
+                overdrawn = False
+        if taking in ready and jobserver.take_token(taking):
+            break
+    if overdrawn:
+        jobserver.return_overdraft(taking)
+    _say(answering, host.raw('%s%.6f' % (host.text(_TOKEN), host.now())))
+
+
+def _say(answering, word):
+    try:
+        posix.write(answering, word + b'\n')
+    except OSError:
+        pass                # nobody is left to hear it
 
 
 def alone(fds):
@@ -111,15 +272,21 @@ def alone(fds):
     high = [fcntl.fcntl(fd, fcntl.F_DUPFD, 16) for fd in fds]
     for fd in _open_descriptors(high):
         if fd not in high:
-            try:
-                posix.close(fd)
-            except OSError:
-                pass
+            _close([fd])
     posix.setsid()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
         signal.signal(number, signal.SIG_IGN)
     posix.chdir('/')
     return high
+
+
+def _close(fds):
+    for fd in fds:
+        try:
+            if fd is not None:
+                posix.close(fd)
+        except OSError:
+            pass
 
 
 def _open_descriptors(known):
@@ -133,103 +300,3 @@ def _open_descriptors(known):
         if set(known).issubset(found):
             return found
     return range(min(posix.sysconf('SC_OPEN_MAX'), 4096))
-
-
-def _guard(taking, giving, heard, answering):
-    """The guardian's life, from putting a token in to taking one back."""
-    if select.select([heard], [], [], 0)[0]:
-        return              # the wait is over already, and make may be counting
-    posix.write(giving, _TOKEN)
-    posix.close(giving)
-    _read(heard)            # the lock is got, or the waiter is dead
-    posix.close(heard)
-    while True:
-        select.select([taking], [], [])
-        got = _read(taking)
-        if got is not None:     # a token, or b'': make is gone
-            break
-    posix.write(answering, got or _TOKEN)
-
-
-def _read(fd):
-    """One byte; b'' at the end; None when another was faster."""
-    while True:
-        try:
-            return posix.read(fd, 1)
-        except OSError as error:
-            if error.errno == errno.EAGAIN:
-                return None
-            if error.errno != errno.EINTR:
-                raise
-
-
-def find_pool(makeflags):
-    """The jobserver that `makeflags` (str) tells of: descriptors of our own
-    to (take from, give to), or None where none is really ours to lend to.
-
-    The last entry counts.  4.4 adds `-2,-2` to say "not yours", wrongly when
-    the recipe's + came from a variable, so earlier ones are looked at too.
-    """
-    for word in reversed(_words(makeflags)):
-        option, _, value = word.partition('=')
-        if option == '--jobserver-auth' and value.startswith('fifo:'):
-            return _open_fifo(value[5:])
-        if option in ('--jobserver-auth', '--jobserver-fds'):
-            numbers = value.split(',')
-            if len(numbers) == 2 and host.is_number(numbers[0]) and host.is_number(numbers[1]):
-                return _copy_pipe(int(numbers[0]), int(numbers[1]), option == '--jobserver-auth')
-    return None
-
-
-def _words(makeflags):
-    """The words of MAKEFLAGS before ` -- `; a backslash keeps a blank."""
-    words = ['']
-    kept = False
-    for char in makeflags:
-        if kept or char not in ' \\':
-            words[-1] += char
-            kept = False
-        elif char == '\\':
-            kept = True
-        else:
-            words.append('')
-    return words[:words.index('--')] if '--' in words else words
-
-
-def _open_fifo(path):
-    """make 4.4: a named fifo, which everyone opens for himself."""
-    fds = []
-    try:
-        if stat.S_ISFIFO(posix.stat(path).st_mode):
-            # This one first: without a reader, that is without make, it fails.
-            fds.append(posix.open(path, posix.O_WRONLY | posix.O_NONBLOCK))
-            fds.append(posix.open(path, posix.O_RDONLY | posix.O_NONBLOCK))
-            if [fd for fd in fds if not stat.S_ISFIFO(posix.fstat(fd).st_mode)]:
-                raise OSError(errno.EINVAL, 'not a fifo')
-            return fds[1], fds[0]
-    except (OSError, ValueError, TypeError):
-        for fd in fds:
-            posix.close(fd)
-    return None
-
-
-def _copy_pipe(taking, giving, auth):
-    """A pipe handed down as two descriptors, if that is what they still are.
-
-    A recipe line without + has the numbers but not the descriptors: they are
-    closed, or by now something else that must not be written to.
-    """
-    try:
-        ends = [(posix.fstat(fd), fcntl.fcntl(fd, fcntl.F_GETFL)) for fd in (taking, giving)]
-    except (IOError, OSError, OverflowError, ValueError):
-        return None
-    same = len(set([(status.st_dev, status.st_ino) for status, _ in ends])) == 1
-    fifo = stat.S_ISFIFO(ends[0][0].st_mode)
-    modes = [flags & (posix.O_RDONLY | posix.O_WRONLY | posix.O_RDWR) for _, flags in ends]
-    if not same or not fifo or modes != [posix.O_RDONLY, posix.O_WRONLY]:
-        return None
-    if auth and not ends[0][1] & posix.O_NONBLOCK:
-        # make 4.2 looks whether there is a token and then reads for as long
-        # as it takes: one that we took in between would stop it for good.
-        return None
-    return posix.dup(taking), posix.dup(giving)

@@ -17,7 +17,7 @@ import fcntl
 import posix
 import time
 
-from sage_bootstrap import locks, sidecar
+from sage_bootstrap import host, locks, sidecar
 from sage_bootstrap.messages import Failure, quoted, say
 
 
@@ -98,11 +98,39 @@ class Hold(object):
         if not self.nested:
             self.lock.drop()
 
-    def end_loan(self):
-        """Be done with the lent job slot.  It may take a moment, so it comes
-        after the release."""
+    def go(self):
+        """The command is to run: wait for the job slot that was lent, or for
+        the overdraft, if one was."""
+        if self.loan:
+            self.loan.go(self._is_awaited)
+
+    def _is_awaited(self):
+        from sage_bootstrap import holders
+        return holders.have_slots(self.lock, self.record and self.record.sidecar)
+
+    def is_over(self):
+        """The command has ended, and the lock is still held."""
+        if self.loan:
+            self.loan.end()
+
+    def linger(self, heed_signals):
+        """Wait, once the lock is dropped, until no job slot is lent, by us or
+        under us.  heed_signals() lets signals end this process meanwhile."""
+        debts = self.record.debts() if self.record and 'jobserver' in host.getenv('MAKEFLAGS') else []
+        if not debts and not self.loan:
+            return
+        heed_signals()
+        if self.loan:
+            self.loan.linger()
+        if debts:
+            from sage_bootstrap import holders, slots
+            slots.await_marks(debts, len(self.inherited) > 1 or holders.locked_above(()))
+
+    def end_loan(self, note=not_logged):
+        """Be done with the job slot that was lent, if one was."""
         if self.loan:
             self.loan.close()
+            note('slot', **self.loan.seconds)
             self.loan = None
 
 

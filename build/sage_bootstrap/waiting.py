@@ -14,7 +14,7 @@ try:
 except ImportError:
     import thread as _thread
 
-from sage_bootstrap import deadlock, holders, host, locks, sidecar, slots, taking
+from sage_bootstrap import deadlock, holders, host, jobserver, locks, sidecar, slots, taking
 from sage_bootstrap.messages import Failure, duration, quoted, say
 
 _MOMENT = 1.0               # seconds that others may take to pass the gate
@@ -37,7 +37,9 @@ def wait(lock, request, ancestors, side, gate, at_gate):
         record = _publish(lock, request, ancestors, side, state)
     watch = _Watch(lock, request, ancestors, side, record)
     watch.announce()
-    loan = watch.loan = lend(side)      # forks, so before there is a second thread
+    loan = watch.loan = lend(side, ancestors)   # forks, so before there is a second thread
+    if loan and record:
+        record.add('lent 1\n')
     watch.start()
     if side:
         side.tidy()     # here and not once we hold the lock, where it would hold up others
@@ -53,8 +55,7 @@ def wait(lock, request, ancestors, side, gate, at_gate):
         watch.stop()
         if record:
             record.remove()
-        if loan:
-            loan.close()
+        watch.leave()
         raise
     watch.decide()
     if record:
@@ -63,8 +64,6 @@ def wait(lock, request, ancestors, side, gate, at_gate):
         posix.close(gate)       # at once: all who come after us stand behind it
     request.note('got', nested=False, lent=loan is not None)
     watch.stop()
-    if loan:
-        loan.settle()
     if watch.said:
         say('got %s lock %s after %s' % (request.mode, lock.name, duration(watch.elapsed())))
     return record, loan
@@ -78,12 +77,23 @@ def first_reminder():
         return _FIRST_REMINDER
 
 
-def lend(side):
-    """The Loan of our job slot, unless enough others have lent theirs.
-    `side`: a sidecar or anything else whose crowd() waits, or None."""
-    if not host.getenv('MAKEFLAGS') or (side and side.crowd() > slots.MOST_GUARDIANS):
+def lend(side, ancestors):
+    """The slots.Loan of our job slot; None where there is none to lend, or
+    where enough others have lent theirs.
+
+    side       a sidecar or anything else whose crowd() waits, or None
+    ancestors  what SAGE_FLOCK_HELD tells of
+    """
+    if not host.getenv('MAKEFLAGS') or host.getenv('SAGE_FLOCK_KEEP_SLOT') not in ('', '0'):
         return None
-    return slots.lend()
+    if side and side.crowd() > slots.MOST_GUARDIANS:
+        return None
+    try:
+        pool = jobserver.find_pool(host.getenv('MAKEFLAGS'))
+        return pool and slots.Loan(pool, sidecar.leave_marks(ancestors), bool(ancestors),
+                                   holders.locked_above(ancestors))
+    except OSError:         # no descriptor or no process to be had: keep the slot
+        return None
 
 
 def _publish(lock, request, ancestors, side, state):
@@ -185,6 +195,13 @@ class _Watch(object):
         self.ended.acquire()
         posix.close(self.told)
 
+    def leave(self):
+        """We end without the lock: in the slot that is ours, or overdrawn."""
+        if self.loan:
+            self.loan.go()
+            self.loan.close()
+            self.request.note('slot', **self.loan.seconds)
+
     def _run(self):
         reminder = first_reminder() if self.said else _MOMENT
         limit = self.request.seconds
@@ -225,9 +242,8 @@ class _Watch(object):
 
     def _fail(self, failure):
         say(str(failure))
-        if self.loan:
-            self.loan.close()
         self.request.note('failed', why=str(failure), lent=self.loan is not None)
+        self.leave()
         posix._exit(failure.status)
 
     def _give_up(self):
@@ -237,9 +253,8 @@ class _Watch(object):
             self.record.remove()
         if not self.lock.ours:      # it may just have been got, and would outlive us
             self.lock.drop()
-        if self.loan:
-            self.loan.close()
         self.request.note('gave-up', lent=self.loan is not None)
+        self.leave()
         posix._exit(self.request.conflict)
 
     def _say(self, doing):
