@@ -27,6 +27,7 @@ known_sums() {
     [ "$(row together)" = 'together 7 12.75* 3 5.50 3.00 1 1 3.50' ]
     grep -q -x '3 calls waited 5.50 s in all.' out
     grep -q -x 'Lost time: 3.50 s of job slots idle, in 3.00 s of the build.' out
+    grep -q -x 'Job slots: lent for 2.25 s, overdrawn for 0.75 s, lingered for 0.50 s.' out
     grep -q -F "    3.00 s  pip.lock  flask 'pip install flask' for six 'pip uninstall six'" out
     grep -q -F "    2.00 s  pip.lock (slot lent)  zlib 'pip install zlib' for six 'pip uninstall six'" out
     grep -q -F "    0.50 s  rebase.lock  'sage-rebase' for 'sage-rebase'" out

@@ -13,6 +13,9 @@ event    asked     the call wants the lock
          gave-up   not got in time
          failed    not got, or not run, for the reason `why`
          released  the lock is dropped
+         slot      the job slot that was lent is back, or left to its guardian; seconds for which
+                   it was lent before the command (`lent_s`), the command ran all the same
+                   (`overdrawn_s`), and the call stayed on for it afterwards (`lingered_s`)
 call     names the call: process id and start, as its record does
 lock     path of the lock, or URL  mode     shared or exclusive
 command  quoted and shortened      package  $SAGE_PKG, where the kit sets it

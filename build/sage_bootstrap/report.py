@@ -18,7 +18,7 @@ it had ended by then.  Such a call is marked, `open`.
 import bisect
 import json
 
-_EVENTS = frozenset(['asked', 'waiting', 'got', 'ran', 'served', 'gave-up', 'failed', 'released'])
+_EVENTS = frozenset(['asked', 'waiting', 'got', 'ran', 'served', 'gave-up', 'failed', 'released', 'slot'])
 _ENDS = ('served', 'released', 'gave-up', 'failed')
 _QUIET = 300        # seconds without a call that tell one build from the next
 _JUMP = 1           # seconds between the clocks that are more than their jitter
@@ -34,6 +34,7 @@ class Call(object):
     asked, waiting, got, ran, end               when; None where it did not come to that
     outcome     'released', 'served', 'gave-up', 'failed' or 'open'
     fields      what else the events said: lent, nested, status, sweep, key, why
+    slot        seconds for which its job slot was lent before the command, overdrawn, and lingered for
     wanted      the pids that it found in the way
     blockers    [(Call, seconds)]: whose holds its wait overlapped, the longest first
     named       the Calls behind `wanted`
@@ -51,6 +52,7 @@ class Call(object):
         self.first = self.last = None
         self.seen = set()
         self.fields = {}
+        self.slot = (0, 0, 0)
         self.wanted = []
         self.blockers = []
         self.named = []
@@ -66,6 +68,9 @@ class Call(object):
         self.seen.add(name)
         if name == 'waiting' and isinstance(event.get('for'), list):
             self.wanted = [pid for pid in event['for'] if isinstance(pid, NUMBERS)]
+        if name == 'slot':
+            said = [event.get(key) for key in ('lent_s', 'overdrawn_s', 'lingered_s')]
+            self.slot = tuple([one if _is_number(one) else 0 for one in said])
         for key in ('lent', 'nested', 'status', 'sweep', 'key', 'why'):
             if key in event:
                 self.fields[key] = event[key]

@@ -62,6 +62,8 @@ def _facts(call, report, number):
     for key in ('open', 'nested', 'lent'):
         if getattr(call, key):
             facts[key] = True
+    if call.lent and sum(call.slot):
+        facts['slot'] = [_rounded(seconds) for seconds in call.slot]
     if call.server:
         facts['server'] = number[call.server]
     for key, span in (('wait', call.wait()), ('hold', call.hold())):
@@ -81,7 +83,7 @@ def _lock(one):
     facts = {'name': one.name, 'path': one.path}
     for key in ('calls', 'taken', 'shared', 'nested', 'waits', 'lent', 'saved', 'failed', 'open'):
         facts[key] = getattr(one, key)
-    for key in ('held', 'busy', 'waited', 'worst', 'lost'):
+    for key in ('held', 'busy', 'waited', 'worst', 'lost', 'lent_s', 'overdrawn_s', 'lingered_s'):
         facts[key] = _rounded(getattr(one, key))
     return facts
 

@@ -10,7 +10,9 @@ class LockSum(object):
     nested      how many had it already, through an ancestor
     held        by all holders together; `busy` while there was any
     waits       how many waited, `waited` in all, `worst` the longest
-    lent        waits whose job slot was lent
+    lent        waits whose job slot was lent: in slot-seconds, `lent_s` before
+                the command, `overdrawn_s` while it ran all the same, and
+                `lingered_s` after it, until the slot was back
     saved       sweeps that were not run, since another had done it
     lost        waits whose job slot was not lent, together
     failed      how many gave up or failed
@@ -33,6 +35,7 @@ class LockSum(object):
         self.waited = sum(seconds)
         self.worst = max(seconds + [0])
         self.lent = len([call for call in waits if call.lent])
+        self.lent_s, self.overdrawn_s, self.lingered_s = [sum(slots) for slots in zip(*[call.slot for call in calls])]
         self.saved = len([call for call in calls if call.outcome == 'served'])
         self.lost = sum([length(call.wait()) for call in waits if not call.lent])
         self.failed = len([call for call in calls if call.outcome in ('gave-up', 'failed')])

@@ -44,7 +44,11 @@ def _heading(report, sums, paint):
     if sums.lost:
         third = paint('Lost time: %.2f s of job slots idle, in %.2f s of the build.'
                       % (sums.lost, sums.idle), _RED)
-    return [paint(first, _BOLD), second, third]
+    lines = [paint(first, _BOLD), second, third]
+    if sums.total('lent_s'):
+        lines.append('Job slots: lent for %.2f s, overdrawn for %.2f s, lingered for %.2f s.' % (
+            sums.total('lent_s'), sums.total('overdrawn_s'), sums.total('lingered_s')))
+    return lines
 
 
 def counted(number, noun):

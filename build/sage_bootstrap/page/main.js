@@ -51,7 +51,8 @@ function fillHead() {
     figure('Took', seconds(elapsed), model.calls.length + ' calls of ' + model.locks.length + ' locks');
     figure('Waited', seconds(total('waited')), total('waits') + ' waits together');
     figure('Lost', seconds(model.lost), 'of job slots idle, in ' + seconds(model.idle), model.lost > 0 ? 'bad' : '');
-    figure('Slots lent', String(total('lent')), 'waits that cost no job slot');
+    figure('Slots lent', seconds(total('lent_s')), total('lent') + ' waits; ' + seconds(total('overdrawn_s')) +
+        ' overdrawn, ' + seconds(total('lingered_s')) + ' lingered');
     figure('Sweeps saved', String(total('saved')), 'done by another\u2019s run');
 }
 

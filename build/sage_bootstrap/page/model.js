@@ -161,6 +161,10 @@ function describe(model, call) {
     }
     if (call.hold) lines.push(['', 'held ' + span(call.hold)]);
     else if (call.nested) lines.push(['soft', 'an ancestor held it already']);
+    if (call.slot) {
+        lines.push(['soft', 'job slot lent for ' + seconds(call.slot[0]) + ', overdrawn for ' + seconds(call.slot[1]) +
+            ', lingered for ' + seconds(call.slot[2])]);
+    }
     lines.push(['soft', 'process ' + call.pid + (call.host ? ' on ' + call.host : '')]);
     const ending = ended(call);
     if (ending) lines.push([call.outcome === 'served' ? '' : 'bad', ending]);
