@@ -1,8 +1,9 @@
 """What locks cost: sage-flock beside flock(1), and beside nothing at all.
 
 Times depend on the machine and on what else it does; the ratios, taken side by
-side, less so.  A bound is what no lock and no make can beat: the work divided
-by the slots, or the locked work one after the other, whichever is longer.
+side, less so.  A bound is what no lock and no make can beat that runs one job
+beyond -j at most, and that one under a lock: the free work divided by the
+slots, or the locked work one after the other, whichever is longer.
 """
 
 import fcntl
@@ -39,6 +40,7 @@ def main(words):
     sweeps(10, 0.5, 0.25) if quick else sweeps(40, 2.0, 1.0)
     build_table(0.1 if quick else 0.5)
     chain_table(0.1 if quick else 0.25)
+    unequal_table(0.1 if quick else 1.0)
     kit(0.25 if quick else 1.0)
     return 0
 
@@ -188,7 +190,7 @@ def build_table(seconds):
     row('', 'bound', 'flock(1)', 'no lending', 'sage-flock', 'of bound', 'most', 'excess')
     for version, make in makes():
         for slots, locked, free in ((2, 8, 24), (4, 16, 48), (8, 8, 24)):
-            bound = max(locked * seconds, (locked + free) * seconds / slots)
+            bound = max(locked * seconds, free * seconds / slots)
             flock = builds.package_build(make, slots, locked, free, seconds, STRANGER)
             keep = builds.package_build(make, slots, locked, free, seconds, OURS, {'SAGE_FLOCK_KEEP_SLOT': '1'})
             _build_row('make %s -j%d, %d + %d' % (version, slots, locked, free), bound, flock, keep,
@@ -205,15 +207,29 @@ def _build_row(name, bound, flock, keep, ours):
 
 def chain_table(seconds):
     title('8 locked jobs at -j4, a chain of 6 free ones behind each',
-          'seconds; jobs of %g s; of bound: that of sage-flock' % seconds)
-    row('', 'no locks', 'bound', 'flock(1)', 'no lending', 'sage-flock', 'of bound')
+          'seconds; jobs of %g s; of bound, most and excess: those of sage-flock' % seconds)
+    row('', 'no locks', 'bound', 'flock(1)', 'no lending', 'sage-flock', 'of bound', 'most', 'excess')
     bound = chain_bound(4, 8, 6) * seconds
     for version, make in makes():
-        times = [builds.chains(make, prefix, seconds, environment=environment).seconds for prefix, environment in (
+        runs = [builds.chains(make, prefix, seconds, environment=environment) for prefix, environment in (
             (UNLOCKED, {}), (STRANGER, {}), (OURS, {'SAGE_FLOCK_KEEP_SLOT': '1'}), (OURS, {}))]
-        times.insert(1, bound)
-        times = ['%.2f' % one for one in times] + ['%.3f' % (times[-1] / bound)]
-        row('make ' + version, *times)
+        ours = runs[-1]
+        times = ['%.2f' % run.seconds for run in runs]
+        row('make ' + version, times[0], '%.2f' % bound, times[1], times[2], times[3],
+            '%.3f' % (ours.seconds / bound), '%d' % ours.most, '%.2f' % ours.excess)
+
+
+def unequal_table(scale):
+    title('Builds of jobs of unequal length',
+          'seconds; at least: the work divided by the slots; most and slot-seconds beyond -j: those of the column before')
+    row('', 'at least', 'sage-flock', 'most', 'excess', 'strict', 'most', 'excess')
+    for version, make in makes():
+        for name in ('herd', 'dozen', 'short'):
+            ours, least, _ = builds.unequal_build(make, name, scale)
+            strict, _, _ = builds.unequal_build(make, name, scale, {'SAGE_FLOCK_OVERDRAFT': '0'})
+            row('make %s -j%d, %s' % (version, builds.UNEQUAL[name][0], name), '%.2f' % least, '%.2f' % ours.seconds,
+                '%d' % ours.most, '%.2f' % ours.excess, '%.2f' % strict.seconds, '%d' % strict.most,
+                '%.2f' % strict.excess)
 
 
 def chain_bound(slots, locked, length):
@@ -224,7 +240,7 @@ def chain_bound(slots, locked, length):
     while locked or chains:
         rounds += 1
         chains.sort(reverse=True)
-        free = slots - (locked > 0)
+        free = slots            # the locked one is the one beyond
         chains = [left - 1 for left in chains[:free] if left > 1] + chains[free:]
         if locked:
             locked -= 1
