@@ -17,6 +17,10 @@ driver() {
     driver crash rounds --seconds=3 --shared=0.6
 }
 
+@test "the same with some of them stopped and continued: nobody waits for a stopped waiter" {
+    driver crash rounds --seconds=6 --stops=3
+}
+
 @test "signals to the wrapper at random moments: never free while the command runs" {
     driver crash moments --times=4
 }

@@ -86,6 +86,39 @@ def mode_through(lock):
     return None
 
 
+def stopped(gate):
+    """Who holds the gate behind that descriptor: (their process ids, as far as
+    /proc tells; whether there are any and all of them are stopped)."""
+    pids = sorted([int(pid) for pid, _ in _lockers(gate)])
+    return pids, bool(pids) and not [pid for pid in pids if _state(pid) not in ('T', 't')]
+
+
+def named(pids):
+    """Processes in words: pid and command."""
+    return ["%d '%s'" % (pid, _command(pid)) for pid in pids]
+
+
+def _state(pid):
+    """The state of a process, one letter; '' if it is gone."""
+    try:
+        data = host.read_file('/proc/%d/stat' % pid, 4096)
+    except OSError:
+        return ''
+    return host.text(data).rpartition(')')[2].strip()[:1]
+
+
+def _lockers(fd):
+    """The takers of every flock(2) on the file behind `fd`, as the kernel lists
+    them: (process id as str, which may be dead; the mode)."""
+    inode = _inode(fd)
+    found = []
+    for line in _lines('/proc/locks'):
+        words = line.split()
+        if len(words) > 5 and words[1] == 'FLOCK' and (words[5] + ' ').endswith(inode):
+            found.append((words[4], locks.EXCLUSIVE if words[3] == 'WRITE' else locks.SHARED))
+    return found
+
+
 def foreign(fd, known=()):
     """The processes that hold a flock(2) on the file behind `fd`, by Linux's
     /proc: a list of (pid, command line, shortened).  [] elsewhere.  Holders
@@ -94,17 +127,14 @@ def foreign(fd, known=()):
     The kernel names the process that took the lock; where that one is gone,
     whoever still has the descriptor open holds it.
     """
-    inode = _inode(fd)
     pids = []
-    for line in _lines('/proc/locks'):
-        words = line.split()
-        if (len(words) > 5 and words[1] == 'FLOCK' and words[4] not in known
-                and (words[5] + ' ').endswith(inode)):
-            pid = int(words[4])
-            if host.is_there('/proc/%d' % pid):
-                pids.append(pid)
-            else:
-                pids.extend(_keepers(inode))
+    for word, _ in _lockers(fd):
+        if word in known:
+            continue
+        if host.is_there('/proc/' + word):
+            pids.append(int(word))
+        else:
+            pids.extend(_keepers(_inode(fd)))
     return [(pid, _command(pid)) for pid in sorted(set(pids)) if pid != posix.getpid()]
 
 

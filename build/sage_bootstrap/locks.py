@@ -13,7 +13,7 @@ from sage_bootstrap import host
 from sage_bootstrap.messages import Failure, reason
 
 SHARED, EXCLUSIVE = 'shared', 'exclusive'
-_OPERATION = {SHARED: fcntl.LOCK_SH, EXCLUSIVE: fcntl.LOCK_EX}
+OPERATION = {SHARED: fcntl.LOCK_SH, EXCLUSIVE: fcntl.LOCK_EX}
 _READ_ONLY_INSTEAD = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EISDIR, errno.ETXTBSY)
 
 
@@ -47,7 +47,7 @@ class Lock(object):
 
         Raises Failure where the file system cannot lock.
         """
-        return flock(self.fd, _OPERATION[mode] | (0 if block else fcntl.LOCK_NB), self.name)
+        return flock(self.fd, OPERATION[mode] | (0 if block else fcntl.LOCK_NB), self.name)
 
     def drop(self):
         """Unlock it, for every copy of the descriptor, a daemon's included."""

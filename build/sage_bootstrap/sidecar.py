@@ -236,6 +236,11 @@ class Record(object):
         self.forget_pointers()
         remove(self.path)
 
+    def end(self):
+        """Take it away and be without one: nobody else has it open."""
+        self.remove()
+        posix.close(self.fd)
+
 
 def find(lock):
     """The Sidecar of the locks.Lock `lock`, made where missing, with its gate:
