@@ -25,6 +25,13 @@ driver() {
     driver crash moments --times=4
 }
 
+@test "INT, QUIT and TERM at every system call of a wrapper: none is lost, none ends in a traceback" {
+    run driver moments --signals=INT,QUIT,TERM
+    echo "$output"
+    [ "$status" != 77 ] || skip "$output"
+    [ "$status" = 0 ]
+}
+
 @test "random command lines: no traceback, no hang, a documented status" {
     # One seed: a random word may be the name of a program here, which then has its own say.
     driver fuzz --count=300 --seed=1

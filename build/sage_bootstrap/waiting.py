@@ -339,7 +339,7 @@ class _Watch(object):
 
     def _nudge(self):
         if hasattr(signal, 'pthread_kill'):
-            signal.pthread_kill(self.first_thread, signal.SIGURG)
+            signal.pthread_kill(self.first_thread, signal.SIGURG)  # novm
         else:
             posix.kill(posix.getpid(), signal.SIGURG)
 
