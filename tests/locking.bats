@@ -171,6 +171,46 @@ load lib
     free x.lock
 }
 
+@test "a shell's own descriptor: --fd N COMMAND leaves it as it was: exclusive, shared, free" {
+    [ -r /proc/self/fdinfo/0 ] || skip 'nothing here tells what a descriptor holds'
+    readable() { sage-flock -s -n x.lock true; }
+    exec 7>x.lock
+    sage-flock 7
+    sage-flock --fd 7 tool rival x.lock && return 1
+    fails readable
+    sage-flock --fd 7 -s tool rival x.lock && return 1
+    fails readable
+    sage-flock -s 7
+    sage-flock --fd 7 -s tool rival x.lock && return 1
+    taken x.lock
+    readable
+    sage-flock --fd 7 -x sage-flock -s -n ./other.lock tool rival x.lock && return 1
+    taken x.lock
+    readable
+    sage-flock -u 7
+    sage-flock --fd 7 tool rival x.lock && return 1
+    free x.lock
+}
+
+@test "a shell's own descriptor: what it shares it still shares when it was not got exclusively" {
+    [ -r /proc/self/fdinfo/0 ] || skip 'nothing here tells what a descriptor holds'
+    held_by A -s x.lock
+    exec 7>x.lock
+    sage-flock -s 7
+    for option in -n '-w 0.01'; do
+        # shellcheck disable=SC2086 # one word or two
+        run sage-flock $option --fd 7 -x true
+        [ "$status" = 1 ]
+        # shellcheck disable=SC2086
+        run sage-flock $option -x 7
+        [ "$status" = 1 ]
+    done
+    leaves A
+    ends A 0
+    taken x.lock
+    sage-flock -s -n x.lock true
+}
+
 @test "a shell's own descriptor: waited for" {
     held_by A x.lock
     launch B "$SHELL_UNDER_TEST" -c 'exec 7>x.lock; sage-flock 7 7>&7; echo B in; sage-flock -u 7 7>&7; echo B out'

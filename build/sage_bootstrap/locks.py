@@ -10,7 +10,7 @@ import fcntl
 import posix
 
 from sage_bootstrap import host
-from sage_bootstrap.messages import Failure, reason
+from sage_bootstrap.messages import Failure, reason, say
 
 SHARED, EXCLUSIVE = 'shared', 'exclusive'
 OPERATION = {SHARED: fcntl.LOCK_SH, EXCLUSIVE: fcntl.LOCK_EX}
@@ -24,7 +24,10 @@ class Lock(object):
     fd     its descriptor, one that the command inherits
     ours   False for a descriptor that a shell opened (the FD form): the lock
            then outlives us
+    kept   the mode in which such a descriptor held it before us, or None
     """
+
+    kept = None
 
     def __init__(self, name, fd, ours):
         self.name = name
@@ -52,6 +55,13 @@ class Lock(object):
     def drop(self):
         """Unlock it, for every copy of the descriptor, a daemon's included."""
         flock(self.fd, fcntl.LOCK_UN, self.name)
+
+    def give_back(self):
+        """Leave it as it was before us: free, or as a shell's descriptor held it."""
+        if self.kept is None:
+            self.drop()
+        elif not self.take(self.kept, block=False):
+            say('descriptor %s: its %s lock is lost: another has it now' % (self.name, self.kept))
 
 
 def flock(fd, operation, name):

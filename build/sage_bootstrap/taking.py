@@ -96,7 +96,7 @@ class Hold(object):
         if self.record:
             self.record.remove()
         if not self.nested:
-            self.lock.drop()
+            self.lock.give_back()
 
     def end_loan(self):
         """Be done with the lent job slot.  It may take a moment, so it comes
@@ -123,7 +123,7 @@ def take(lock, request):
         request.note('got', nested=True, lent=False)
         return Hold(lock, None, ancestors, nested=True)
     if not lock.ours and _has_already(lock, request):
-        _leave(gate)
+        _leave(gate)        # nothing to queue for, least of all behind who waits for it
         return Hold(lock, None, ancestors)
     at_gate = not request.wait or gate is None or _enter(gate, lock, request.mode, side)
     if at_gate and lock.take(request.mode, block=False):
@@ -131,6 +131,8 @@ def take(lock, request):
         return _got_at_once(lock, request, ancestors, side, gate)
     if not request.wait:
         _leave(gate)
+        if lock.kept:
+            lock.give_back()        # a flock(2) that fails has dropped it
         return None
     request.held_up = moment()      # before what it takes to wait is loaded
     if not lock.ours:
@@ -163,10 +165,11 @@ def _outlasts_us(lock, request):
 
 
 def _has_already(lock, request):
-    """Does a shell's descriptor hold its lock as the Request asks?  Then there
-    is nothing to queue for, least of all behind who waits for it."""
+    """Does a shell's descriptor hold its lock as the Request asks, or better
+    while a command runs?  What it holds is noted in `lock`."""
     from sage_bootstrap import holders
-    return holders.mode_through(lock) == request.mode
+    lock.kept = holders.mode_through(lock)
+    return lock.kept == request.mode or lock.kept == locks.EXCLUSIVE and request.command
 
 
 def _leave(gate):

@@ -70,6 +70,8 @@ def wait(lock, request, ancestors, side, gate, at_gate):
         watch.stop()
         if watch.record:
             watch.record.remove()
+        if lock.kept:
+            lock.give_back()
         if loan:
             loan.close()
         raise
@@ -408,7 +410,7 @@ class _Watch(object):
         if record:
             record.remove()
         if not self.lock.ours:      # it may just have been got, and would outlive us
-            self.lock.drop()
+            self.lock.give_back()
         if self.loan:
             self.loan.close()
         self.request.note('gave-up', lent=self.loan is not None)
