@@ -247,6 +247,64 @@ END
     expect ran
 }
 
+@test "nested calls run though the record is out of sight: env -i, the folder gone, -n" {
+    [ -r /proc/locks ] || skip 'nothing here tells who holds the lock'
+    [ "$(sage-flock x.lock env -i "${SAGE_FLOCK_ITSELF[@]}" x.lock echo in)" = in ]
+    [ "$(sage-flock x.lock env -i "${SAGE_FLOCK_ITSELF[@]}" -n x.lock echo in)" = in ]
+    [ "$(sage-flock -s x.lock env -i "${SAGE_FLOCK_ITSELF[@]}" -s x.lock echo in)" = in ]
+    [ "$(sage-flock x.lock sh -c 'rm -r .sage-flock; exec sage-flock -s x.lock echo in')" = in ]
+    run sage-flock -s x.lock env -i "${SAGE_FLOCK_ITSELF[@]}" x.lock echo in
+    [ "$status" = 125 ]
+    [[ $output == 'sage-flock: x.lock: held shared by the command that this one runs under, '* ]]
+}
+
+@test "nested in a stranger's lock: told at once, with who it is, and 125; with a limit, waited for" {
+    [ -r /proc/locks ] || skip 'nothing here tells who holds the lock'
+    for name in x.lock sage-flock; do
+        run tool hold "$name" sh -c 'sage-flock "$0" echo in; exit $?' "./$name"
+        [ "$status" = 125 ]
+        [[ $output == "sage-flock: ./$name: held by "*"', under which this call runs, so it would wait for itself" ]]
+        run tool hold "$name" sh -c 'sage-flock -w 0.01 "$0" echo in; exit $?' "./$name"
+        [ "$status" = 1 ]
+        run tool hold "$name" sh -c 'sage-flock -n "$0" echo in; exit $?' "./$name"
+        [ "$status" = 1 ]
+        [ -z "$output" ]
+    done
+    run "$SHELL_UNDER_TEST" -c 'exec 7>x.lock; sage-flock 7 7>&7; sage-flock x.lock echo in; exit $?'
+    [ "$status" = 125 ]
+}
+
+@test "nested in a shell's shared lock a shared one runs, though a writer waits" {
+    [ -r /proc/locks ] || skip 'nothing here tells who holds the lock'
+    mkfifo "$STAGE/go"
+    launch A "$SHELL_UNDER_TEST" -c 'exec 7>x.lock; sage-flock -s 7 7>&7; echo A; read -r _ <"$STAGE/go"; sage-flock -s x.lock echo in'
+    expect A
+    start W x.lock
+    expect_waiting exclusive x.lock W
+    echo go >"$STAGE/go"
+    expect in
+    gets exclusive x.lock W
+}
+
+@test "gate, records and folders are as open as the lock, whatever the umask" {
+    mkdir open
+    chmod 1777 open
+    touch open/x.lock
+    chmod 666 open/x.lock
+    make_gate A
+    launch A sh -c 'umask 077; exec sage-flock open/x.lock actor A'
+    expect 'A in'
+    modes() { stat -c %a "$@" 2>/dev/null || stat -f %Mp%Lp "$@"; }
+    [ "$(modes open/.sage-flock/x.lock/gate)" = 666 ]
+    [ "$(modes open/.sage-flock/x.lock/h.*)" = 644 ]
+    [ "$(modes open/.sage-flock/x.lock)" = 1777 ]
+    # What is nobody else's business stays that.
+    (umask 077; sage-flock mine.lock true)
+    [ "$(modes mine.lock .sage-flock/mine.lock/gate)" = $'600\n600' ]
+    # The command's own files are made as its caller wants.
+    (umask 027; [ "$(sage-flock open/y.lock sh -c umask)" = 0027 ])
+}
+
 @test "SAGE_FLOCK_HELD alone lets nobody in" {
     held_by other other.lock
     make_gate K

@@ -90,7 +90,7 @@ def stopped(gate):
     """Who holds the gate behind that descriptor: (their process ids, as far as
     /proc tells; whether there are any and all of them are stopped)."""
     pids = sorted([int(pid) for pid, _ in _lockers(gate)])
-    return pids, bool(pids) and not [pid for pid in pids if _state(pid) not in ('T', 't')]
+    return pids, bool(pids) and not [pid for pid in pids if _stat(pid)[0] not in ('T', 't')]
 
 
 def named(pids):
@@ -98,13 +98,13 @@ def named(pids):
     return ["%d '%s'" % (pid, _command(pid)) for pid in pids]
 
 
-def _state(pid):
-    """The state of a process, one letter; '' if it is gone."""
+def _stat(pid):
+    """The state of a process, one letter, and its parent's id, as str; '' if it is gone."""
     try:
-        data = host.read_file('/proc/%d/stat' % pid, 4096)
+        data = host.read_file('/proc/%s/stat' % pid, 4096)
     except OSError:
-        return ''
-    return host.text(data).rpartition(')')[2].strip()[:1]
+        return '', ''
+    return (host.text(data).rpartition(')')[2].split() + ['', ''])[:2]
 
 
 def _lockers(fd):
@@ -117,6 +117,59 @@ def _lockers(fd):
         if len(words) > 5 and words[1] == 'FLOCK' and (words[5] + ' ').endswith(inode):
             found.append((words[4], locks.EXCLUSIVE if words[3] == 'WRITE' else locks.SHARED))
     return found
+
+
+class Ancestor(object):
+    """A process that holds a lock, and under which we run.
+
+    mode         in which it does
+    name         its pid and command, for people
+    supervises   it is a sage-flock that waits for its command
+    """
+
+    def __init__(self, pid, mode):
+        self.mode = mode
+        self.name = named([int(pid)])[0]
+        self.supervises = _is_sage_flock(pid)
+
+
+def ancestor(lock):
+    """The Ancestor of ours that holds `lock`, as /proc tells, or None.
+
+    Its record may be out of sight (`env -i` has removed SAGE_FLOCK_HELD), gone
+    with its folder, or was not made on a full disk.
+    """
+    lockers = _lockers(lock.fd)
+    line = _line_of_descent() if lockers else []
+    for pid, mode in lockers:
+        if pid in line:
+            return Ancestor(pid, mode)
+        if not host.is_there('/proc/' + pid):       # then whoever still has its descriptor
+            for heir in line:
+                if _keeps('/proc/%s/fdinfo' % heir, _inode(lock.fd)):
+                    return Ancestor(heir, mode)
+    return None
+
+
+def _line_of_descent():
+    """The process ids, as str, of our parent, its parent and so on."""
+    line = []
+    pid = str(posix.getppid())
+    while pid not in ('0', '1', '') and pid not in line:
+        line.append(pid)
+        pid = _stat(pid)[1]
+    return line
+
+
+def _is_sage_flock(pid):
+    """Is it one of us: a Python whose script is called so?  It is our ancestor
+    and has the lock: nobody gains by looking like one."""
+    try:
+        words = host.text(host.read_file('/proc/%s/cmdline' % pid, 4096)).split('\0')
+    except OSError:
+        return False
+    scripts = [word for word in words[1:] if not word.startswith('-')]
+    return 'py' in words[0].rpartition('/')[2] and scripts[0].rpartition('/')[2] == 'sage-flock'
 
 
 def foreign(fd, known=()):

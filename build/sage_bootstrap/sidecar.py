@@ -55,20 +55,21 @@ class Sidecar(object):
 
     path   the lock file's path, absolute and without links; its last part: name
     folder the sidecar's folder
+    mode   the permissions of the lock file, which those of its gate follow
     """
 
-    def __init__(self, path):
+    def __init__(self, path, mode=0o644):
         self.path = path
+        self.mode = mode
         parent, _, name = path.rpartition('/')
         self.name = name
         self.folder = '%s/%s/%s' % (parent, FOLDER, name)
 
     def open_gate(self):
         """A descriptor on the gate, which no command inherits.  OSError."""
-        flags = posix.O_CREAT | host.NOFOLLOW
         path = self.folder + '/gate'
         try:
-            fd = posix.open(path, posix.O_RDWR | flags, 0o666)
+            fd = _open_for_all(path, posix.O_RDWR | posix.O_CREAT | host.NOFOLLOW, self.mode)
         except OSError as error:
             if error.errno not in (errno.EACCES, errno.EPERM):
                 raise
@@ -190,7 +191,8 @@ class Record(object):
         self.state = state
         self.id = '%d-%x' % (posix.getpid(), int(time.time() * 1000000))
         newborn = sidecar.folder + '/t.' + self.id
-        fd = posix.open(newborn, posix.O_RDWR | posix.O_CREAT | posix.O_EXCL | host.NOFOLLOW, 0o644)
+        fd = _open_for_all(newborn, posix.O_RDWR | posix.O_CREAT | posix.O_EXCL | host.NOFOLLOW,
+                           sidecar.mode & 0o644 | 0o600)
         try:
             self.fd = host.inherited(fd)
             fcntl.flock(self.fd, fcntl.LOCK_EX)
@@ -242,6 +244,16 @@ class Record(object):
         posix.close(self.fd)
 
 
+def _open_for_all(path, flags, mode):
+    """A descriptor on `path`, made with `mode` whatever the umask says: under
+    077 others could use the lock and not what lies beside it."""
+    mask = posix.umask(0)
+    try:
+        return posix.open(path, flags, mode)
+    finally:
+        posix.umask(mask)
+
+
 def find(lock):
     """The Sidecar of the locks.Lock `lock`, made where missing, with its gate:
     (sidecar, gate's descriptor).  Raises Unavailable with the reason."""
@@ -267,7 +279,7 @@ def of(lock):
     status = posix.fstat(lock.fd)
     if not stat.S_ISREG(status.st_mode):
         raise Unavailable('it is not a regular file')
-    sidecar = Sidecar(_path_of(lock, status))
+    sidecar = Sidecar(_path_of(lock, status), stat.S_IMODE(status.st_mode) & 0o666 | 0o600)
     # One that is there stays: somebody may write into the file he holds.
     if status.st_size and not host.is_there(sidecar.folder):
         raise Unavailable('the lock file has content')

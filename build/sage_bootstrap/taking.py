@@ -127,8 +127,17 @@ def take(lock, request):
         return Hold(lock, None, ancestors)
     at_gate = not request.wait or gate is None or _enter(gate, lock, request.mode, side)
     if at_gate and lock.take(request.mode, block=False):
-        request.note('got', nested=False, lent=False)
         return _got_at_once(lock, request, ancestors, side, gate)
+    under = None if lock.kept else _ancestor(lock)
+    if under and under.supervises and _covered(lock, request, under.mode):
+        _leave(gate)
+        request.note('got', nested=True, lent=False)
+        return Hold(lock, None, ancestors, nested=True)
+    if under and not under.supervises and request.wait:
+        if under.mode == request.mode == locks.SHARED and lock.take(request.mode, block=False):
+            return _got_at_once(lock, request, ancestors, side, gate)   # past a writer that waits for the ancestor
+        if request.seconds is None:
+            raise Failure(lock.name, 'held by %s, under which this call runs, so it would wait for itself' % under.name)
     if not request.wait:
         _leave(gate)
         if lock.kept:
@@ -149,6 +158,7 @@ def take(lock, request):
 
 
 def _got_at_once(lock, request, ancestors, side, gate):
+    request.note('got', nested=False, lent=False)
     record = None
     if side and _outlasts_us(lock, request):
         record = new_record(side, sidecar.HOLDS, lock, request)
@@ -184,6 +194,13 @@ def _covered(lock, request, have):
         raise Failure(lock.name, 'held shared by the command that this one runs under, '
                       'so an exclusive lock would wait for itself')
     return have is not None
+
+
+def _ancestor(lock):
+    """The holders.Ancestor of ours that holds the lock, though no record of it
+    is to be seen, or None."""
+    from sage_bootstrap import holders
+    return holders.ancestor(lock)
 
 
 def _enter(gate, lock, mode, side):

@@ -297,6 +297,9 @@ class _Watch(object):
             self._stop_now()
 
     def _run(self):
+        if hasattr(signal, 'pthread_sigmask'):
+            # All are for the first thread: the end of the command, too, if it comes before this thread is quite gone.
+            signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 32))  # novm
         reminder = first_reminder() if self.said else _MOMENT
         pause = look = _FIRST_LOOK
         limit = self.request.seconds
