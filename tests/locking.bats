@@ -132,6 +132,40 @@ load lib
     done
 }
 
+@test "at the limit of processes a wait goes on without its second thread, and -w ends it in time" {
+    cat >alone.py <<'END'
+import sys
+try:
+    import _thread
+except ImportError:
+    import thread as _thread
+def refused(*args):
+    raise _thread.error("can't start new thread")
+_thread.start_new_thread = refused
+sys.path.insert(0, sys.argv.pop(1))
+from sage_bootstrap.cmdline import main
+main(sys.argv[1:])
+END
+    held_by A x.lock
+    for lock in x.lock ./alone.py; do
+        launch P tool hold alone.py sh -c 'echo held; read -r _ <"$STAGE/events.end"'
+        [ -p "$STAGE/events.end" ] || mkfifo "$STAGE/events.end"
+        expect held
+        run "$PYTHON" -S -E alone.py "$ROOT/build" -w 0.05 -E 7 "$lock" true
+        [ "$status" = 7 ]
+        [[ $output == *waiting*"sage-flock: $lock: not got within "* ]]
+        kill -KILL -- "-$(pid P)"
+        ends P 137
+    done
+    launch B "$PYTHON" -S -E alone.py "$ROOT/build" x.lock echo in
+    expect 'sage-flock: waiting for *'
+    expect 'sage-flock: x.lock: no thread to be had: there will be no reminders of this wait'
+    leaves A
+    expect_got exclusive x.lock
+    expect in
+    ends B 0
+}
+
 @test "-w takes a lock that is freed in time" {
     held_by A x.lock
     start B -w 100 x.lock

@@ -44,6 +44,9 @@ HELD = 'SAGE_FLOCK_HELD'
 _RECORD_LIMIT = 8192
 _NEWBORN = 60           # seconds that making a record may take
 _MANY = 16              # names in a folder that make a look for dead ones due
+_MOST = 20000           # names that are read of a folder, where it can be read in part
+_LARGE = 200000         # bytes: how large a folder is (ext4, tmpfs) that may hold more than that
+_LOOK = 0.03            # seconds that a look at a folder with more than a few names may take
 
 
 class Unavailable(Exception):
@@ -95,15 +98,25 @@ class Sidecar(object):
         return (stat.S_ISDIR(posix.lstat(parent).st_mode) and
                 stat.S_ISDIR(posix.lstat(self.folder).st_mode))
 
-    def records(self, kinds='qwhtp'):
+    def records(self, kinds='qwhtp', names=None):
         """The live records as a list of Seen, oldest first; what is dead is
-        removed.  `kinds` narrows it to names that begin so."""
+        removed.  `kinds` narrows it to names that begin so; `names` are those
+        in the folder, if they have just been read.
+
+        In a folder that others may write to, anything may lie: after some
+        dozen names it goes on for _LOOK seconds at most.
+        """
         seen = []
-        for name in self._names():
+        until = None
+        for count, name in enumerate(self._names() if names is None else names):
             if name[0] in kinds and name[1:2] == '.':
                 one = self._look_at(name)
                 if one:
                     seen.append(one)
+            if count % _MANY == _MANY - 1:
+                until = until or host.now() + _LOOK
+                if host.now() > until:
+                    break
         seen.sort(key=lambda one: one.since)
         return seen
 
@@ -117,12 +130,20 @@ class Sidecar(object):
 
     def tidy(self):
         """Remove what killed processes left, once it is worth a look."""
-        if len(self._names()) > _MANY:
-            self.records()
+        names = self._names()
+        if len(names) > _MANY:
+            self.records(names=names)
 
     def _names(self):
         try:
-            return posix.listdir(self.folder)
+            if posix.stat(self.folder).st_size < _LARGE or not hasattr(posix, 'scandir'):
+                return posix.listdir(self.folder)
+            names = []
+            for entry in posix.scandir(self.folder):
+                names.append(entry.name)
+                if len(names) == _MOST:
+                    break
+            return names
         except OSError:         # somebody removed it
             return []
 

@@ -224,7 +224,26 @@ class _Watch(object):
         if self.gate is not None:
             self._catch()
         self.ended.acquire()
-        _thread.start_new_thread(self._run, ())
+        try:
+            _thread.start_new_thread(self._run, ())
+        except _thread.error:
+            self._go_on_alone()
+
+    def _go_on_alone(self):
+        """Wait without the second thread, at the limit of processes: without
+        reminders and looks past the gate, and ended in time by a signal."""
+        self.ended.release()
+        if self.request.seconds is None:
+            if not self.request.quiet:
+                say('%s: no thread to be had: there will be no reminders of this wait' % self.lock.name)
+            return
+        self.actions.append((signal.SIGALRM, signal.signal(signal.SIGALRM, self._is_up)))
+        # Again and again, for one that comes just before flock(2) blocks would be heard only after it.
+        signal.setitimer(signal.ITIMER_REAL, max(_NUDGE, self.request.seconds - self.elapsed()), _NUDGE)
+
+    def _is_up(self, number, frame):
+        if not self.over:
+            self._give_up()
 
     def _catch(self):
         """Have signals call the first thread off."""
@@ -286,9 +305,11 @@ class _Watch(object):
 
     def stop(self):
         """See the thread off."""
+        if signal.SIGALRM in dict(self.actions):
+            signal.setitimer(signal.ITIMER_REAL, 0)
         for number, action in self.actions:
             signal.signal(number, action)
-        if self.actions:
+        if self.gate is not None:
             signal.set_wakeup_fd(-1)
         posix.close(self.tell)
         self.ended.acquire()
