@@ -256,6 +256,14 @@ END
     ends B 0
 }
 
+@test "a shell's own descriptor: the waiting line says which file it is" {
+    [ -r /proc/self/fd/0 ] || skip 'nothing here tells'
+    held_by A x.lock
+    exec 7>x.lock
+    run sage-flock -w 0.01 7
+    [[ $output == "sage-flock: waiting for exclusive lock 7 ($(pwd -P)/x.lock): held by "* ]]
+}
+
 @test "a shell's own descriptor: -n and -w give up on it" {
     held_by A x.lock
     exec 7>x.lock

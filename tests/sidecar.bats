@@ -80,13 +80,36 @@ fair_among() {
     gets shared x.lock B
 }
 
-@test "-n does not queue: it overtakes a waiting writer" {
+@test "-s -n does not go past a writer that waits, nor wait for it; past one that is stopped it does" {
     held_by A -s x.lock
+    run sage-flock -n -s x.lock echo in
+    [ "$output" = in ]
     start W x.lock
     expect_waiting exclusive x.lock W
     run sage-flock -n -s x.lock echo in
-    [ "$status" = 0 ]
-    [ "$output" = in ]
+    [ "$status" = 1 ]
+    [ -z "$output" ]
+    # Under the lock nobody waits for anybody.
+    [ "$(sage-flock -s -n y.lock sage-flock -s -n y.lock echo in)" = in ]
+    if [ -r /proc/locks ]; then
+        kill -s STOP "$(pid W)"
+        until grep -q '^State:.T' "/proc/$(pid W)/status"; do :; done
+        run sage-flock -n -s x.lock echo in
+        [ "$output" = in ]
+        kill -s CONT "$(pid W)"
+    fi
+    leaves A
+    gets exclusive x.lock W
+}
+
+@test "a writer gets in though shared calls that do not wait come one upon the other" {
+    launch L sh -c 'while :; do sage-flock -s -n x.lock tool clock; done >/dev/null'
+    launch M sh -c 'while :; do sage-flock -s -n x.lock tool clock; done >/dev/null'
+    held_by A -s x.lock
+    start W x.lock
+    expect_waiting exclusive x.lock W
+    leaves A
+    gets exclusive x.lock W
 }
 
 # on_descriptor NAME WHAT: a shell that locks its descriptor 7, each time its gate opens, as the options WHAT say.
@@ -261,6 +284,7 @@ END
 @test "nested in a stranger's lock: told at once, with who it is, and 125; with a limit, waited for" {
     [ -r /proc/locks ] || skip 'nothing here tells who holds the lock'
     for name in x.lock sage-flock; do
+        # The shell has the lock, and waits for its child.
         run tool hold "$name" sh -c 'sage-flock "$0" echo in; exit $?' "./$name"
         [ "$status" = 125 ]
         [[ $output == "sage-flock: ./$name: held by "*"', under which this call runs, so it would wait for itself" ]]
@@ -272,6 +296,26 @@ END
     done
     run "$SHELL_UNDER_TEST" -c 'exec 7>x.lock; sage-flock 7 7>&7; sage-flock x.lock echo in; exit $?'
     [ "$status" = 125 ]
+}
+
+@test "an ancestor that does not wait for its child may unlock: it is waited for" {
+    cat >holder.py <<'END'
+import fcntl, os, select, sys
+fd = os.open('x.lock', os.O_RDWR | os.O_CREAT)
+fcntl.flock(fd, fcntl.LOCK_EX)
+hear, tell = os.pipe()
+pid = os.fork()
+if not pid:
+    os.dup2(tell, 2)
+    os.closerange(3, 10)
+    os.execvp(sys.argv[1], sys.argv[1:])
+said = os.read(hear, 1000)
+fcntl.flock(fd, fcntl.LOCK_UN)
+sys.exit(not said.startswith(b'sage-flock: waiting for ') or os.waitpid(pid, 0)[1])
+END
+    run "$PYTHON" holder.py sage-flock x.lock echo in
+    [ "$status" = 0 ]
+    [ "$output" = in ]
 }
 
 @test "nested in a shell's shared lock a shared one runs, though a writer waits" {

@@ -125,12 +125,14 @@ class Ancestor(object):
     mode         in which it does
     name         its pid and command, for people
     supervises   it is a sage-flock that waits for its command
+    waits        it sleeps until a child of its own has ended, as flock(1) and a shell do
     """
 
     def __init__(self, pid, mode):
         self.mode = mode
         self.name = named([int(pid)])[0]
         self.supervises = _is_sage_flock(pid)
+        self.waits = _lines('/proc/%s/wchan' % pid)[:1] == ['do_wait']
 
 
 def ancestor(lock):

@@ -34,6 +34,13 @@ class Lock(object):
         self.fd = fd
         self.ours = ours
 
+    def title(self):
+        """Its name for people: of a descriptor the file as well, where /proc tells."""
+        try:
+            return self.name if self.ours else '%s (%s)' % (self.name, posix.readlink('/proc/self/fd/%d' % self.fd))
+        except OSError:
+            return self.name
+
     def hold(self, request):
         """Take it as a taking.Request asks: a taking.Hold, or None when it was
         not got in time.  Raises Failure."""

@@ -3,7 +3,9 @@
 The gate makes it fair: everyone takes the gate, then the lock while holding
 the gate, then lets the gate go.  Those who only share pass it together, with
 a shared lock on it; whoever has to wait does so in the gate alone, or in the
-queue for it.  A call that will not wait (-n) takes none.
+queue for it.  A call that will not wait (-n) takes none; if it would share,
+it goes through the gate like everybody, or shared calls one after the other
+would keep a waiting writer out.
 What a nested call may do follows from what its ancestors hold:
 
     asked        held exclusively     held shared
@@ -62,7 +64,7 @@ class Request(object):
         return self.note is not not_logged
 
     def line(self, doing, name, who):
-        """The line that says `doing` of the lock `name`, and `who` is in the way."""
+        """The line that says `doing` of the lock called `name`, and `who` is in the way."""
         line = '%s %s lock %s' % (doing, self.mode, name)
         if self.command:
             line += " to run '%s'" % quoted(self.command)
@@ -125,7 +127,12 @@ def take(lock, request):
     if not lock.ours and _has_already(lock, request):
         _leave(gate)        # nothing to queue for, least of all behind who waits for it
         return Hold(lock, None, ancestors)
-    at_gate = not request.wait or gate is None or _enter(gate, lock, request.mode, side)
+    if gate is None or not (request.wait or request.mode == locks.SHARED):
+        at_gate = True      # there is none to take
+    else:
+        at_gate = _enter(gate, lock, request.mode, side)
+        if not at_gate and not request.wait:
+            at_gate = _is_stopped(gate)
     if at_gate and lock.take(request.mode, block=False):
         return _got_at_once(lock, request, ancestors, side, gate)
     under = None if lock.kept else _ancestor(lock)
@@ -136,7 +143,7 @@ def take(lock, request):
     if under and not under.supervises and request.wait:
         if under.mode == request.mode == locks.SHARED and lock.take(request.mode, block=False):
             return _got_at_once(lock, request, ancestors, side, gate)   # past a writer that waits for the ancestor
-        if request.seconds is None:
+        if under.waits and request.seconds is None:     # or it goes on, and unlocks one day
             raise Failure(lock.name, 'held by %s, under which this call runs, so it would wait for itself' % under.name)
     if not request.wait:
         _leave(gate)
@@ -194,6 +201,12 @@ def _covered(lock, request, have):
         raise Failure(lock.name, 'held shared by the command that this one runs under, '
                       'so an exclusive lock would wait for itself')
     return have is not None
+
+
+def _is_stopped(gate):
+    """Is whoever is in the gate stopped, so that everybody passes it?"""
+    from sage_bootstrap import holders
+    return holders.stopped(gate)[1]
 
 
 def _ancestor(lock):

@@ -86,7 +86,7 @@ def wait(lock, request, ancestors, side, gate, at_gate):
     if loan:
         loan.settle()
     if watch.said:
-        say('got %s lock %s after %s' % (request.mode, lock.name, duration(watch.elapsed())))
+        say('got %s lock %s after %s' % (request.mode, lock.title(), duration(watch.elapsed())))
     return record, loan
 
 
@@ -446,4 +446,4 @@ class _Watch(object):
             return
         self.said = True
         who = holders.in_words(self.lock, self.side, self.request.mode, self.record)
-        say(self.request.line(doing, self.lock.name, who))
+        say(self.request.line(doing, self.lock.title(), who))
