@@ -232,7 +232,7 @@ dispositions() {
 
 @test "signals act in the command as they would without us" {
     [ -r /proc/self/status ] || skip 'no /proc here'
-    for how in 'fate' 'ignoring 2' 'ignoring 10'; do
+    for how in 'fate' 'ignoring 2' 'ignoring 10' 'ignoring 17'; do
         # shellcheck disable=SC2086 # two words
         tool $how cat /proc/self/status | dispositions >plain
         for option in '' -F; do

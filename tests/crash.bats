@@ -17,8 +17,19 @@ driver() {
     driver crash rounds --seconds=3 --shared=0.6
 }
 
+@test "the same with some of them stopped and continued: nobody waits for a stopped waiter" {
+    driver crash rounds --seconds=6 --stops=3
+}
+
 @test "signals to the wrapper at random moments: never free while the command runs" {
     driver crash moments --times=4
+}
+
+@test "INT, QUIT and TERM at every system call of a wrapper: none is lost, none ends in a traceback" {
+    run driver moments --signals=INT,QUIT,TERM
+    echo "$output"
+    [ "$status" != 77 ] || skip "$output"
+    [ "$status" = 0 ]
 }
 
 @test "random command lines: no traceback, no hang, a documented status" {

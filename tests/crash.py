@@ -1,9 +1,11 @@
 """Nothing makes the lock last too long or too short: crash tests.
 
-    crash.py rounds [--seconds=4] [--shared=0] [--seed=N]
+    crash.py rounds [--seconds=4] [--shared=0] [--stops=0] [--processes=8] [--seed=N]
 
         8 processes take and drop one lock, while a killer SIGKILLs wrappers and commands at random.  No two may ever be
-        inside together, and nobody may be stuck at the end.  --shared is the part of them that share.
+        inside together, and nobody may be stuck at the end.  --shared is the part of them that share.  With --stops,
+        so many of them at most are stopped at a time, by STOP or TSTP, and continued after up to STOPPED seconds; some
+        are killed meanwhile.
 
     crash.py moments [--times=20] [--limit=0] [--seed=N]
 
@@ -19,6 +21,7 @@ import os
 import random
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -29,6 +32,9 @@ PROCESSES = 8
 STAY = 0.01             # seconds that a command is inside, on average
 LONG_STAY = 0.1         # seconds
 KILLS = 0.6             # per command that comes in
+STOPPED = 3.0           # seconds at most
+SENDERS_ARE_KNOWN = not subprocess.call(runs.sage_flock()[:3] + ['-c', 'import signal; signal.sigwaitinfo'],
+                                        stderr=open(os.devnull, 'w'))
 
 
 class Scene(object):
@@ -88,22 +94,26 @@ def kill(pid, number):
         return False
 
 
-def rounds(seconds='4', shared='0', seed=None):
+def rounds(seconds='4', shared='0', stops='0', processes=PROCESSES, seed=None):
     """The crash test; the exit status."""
     chance = random.Random(seed)
     scene = Scene()
     try:
-        return Crash(scene, chance, float(shared)).go(float(seconds))
+        return Crash(scene, chance, float(shared), int(stops), int(processes)).go(float(seconds))
     finally:
         scene.strike()
 
 
 class Crash(object):
 
-    def __init__(self, scene, chance, shared):
+    def __init__(self, scene, chance, shared, stops, processes):
         self.scene = scene
         self.chance = chance
         self.shared = shared
+        self.stops = stops
+        self.processes = processes
+        self.stopped = {}       # pid -> when it is to be continued
+        self.all_stops = {'STOP': 0, 'TSTP': 0, 'killed': 0}
         self.wrappers = []      # that run
         self.inside = {}        # pid of a command -> pid of its wrapper
         self.rounds = self.together = self.most = 0
@@ -117,7 +127,7 @@ class Crash(object):
         """Run so long, then let everybody finish; tell."""
         end = runs.now() + seconds
         while runs.now() < end:
-            while len(self.wrappers) < PROCESSES:
+            while len(self.wrappers) < self.processes:
                 mode = 'shared' if self.chance.random() < self.shared else 'exclusive'
                 # A few stay long, so that whoever comes in too early finds them inside.
                 stay = LONG_STAY if self.chance.random() < 0.2 else self.chance.expovariate(1 / STAY)
@@ -126,8 +136,16 @@ class Crash(object):
             if self.due and runs.now() > self.due[0]:
                 self.due.pop(0)
                 self.kill_one()
+            if len(self.stopped) < self.stops and self.chance.random() < 0.05:
+                self.stop_one()
+            self.continue_those_due(runs.now())
             time.sleep(runs.TICK)
+        self.continue_those_due(end + STOPPED)
         self.finish()
+        if self.stops:
+            print('stopped: %s' % ', '.join(['%s %d' % one for one in sorted(self.all_stops.items())]))
+            if not (self.all_stops['STOP'] and self.all_stops['TSTP']):
+                self.faults.append('nobody was ever stopped')
         print('%d rounds, %d kills (%s), %d inside at once at most' % (
             self.rounds, sum(self.kills.values()),
             ', '.join(['%s %d' % one for one in sorted(self.kills.items())]), self.most))
@@ -162,6 +180,27 @@ class Crash(object):
                 for pid in commands:
                     del self.inside[pid]
             run.forget()
+
+    def stop_one(self):
+        """Stop a wrapper, that waits most likely."""
+        victims = [run.pid for run in self.wrappers if run.pid not in self.stopped and run.pid not in self.killed]
+        if victims:
+            name = self.chance.choice(('STOP', 'TSTP'))
+            pid = self.chance.choice(victims)
+            if kill(pid, getattr(signal, 'SIG' + name)):
+                self.all_stops[name] += 1
+                self.stopped[pid] = runs.now() + self.chance.uniform(0, STOPPED)
+
+    def continue_those_due(self, now):
+        """Continue who was stopped for long enough, or kill it."""
+        for pid, until in list(self.stopped.items()):
+            if until <= now:
+                del self.stopped[pid]
+                if [run for run in self.wrappers if run.pid == pid]:
+                    if self.chance.random() < 0.2 and kill(pid, signal.SIGKILL):
+                        self.killed.add(pid)
+                        self.all_stops['killed'] += 1
+                    kill(pid, signal.SIGCONT)
 
     def kill_one(self):
         """Kill a wrapper or a command, whoever it hits."""
@@ -262,8 +301,10 @@ def one_moment(scene, chance, number, keep, faults):
     fcntl.flock(scene.lock, fcntl.LOCK_UN)
     while not run.is_over() and not run.hangs():
         time.sleep(runs.TICK)
-    if number == signal.SIGINT and came and run.status != 0:
-        faults.append('INT to the wrapper alone ended it with %d' % run.status)
+    # The command's own end, unless the signal ended it; where nobody can tell who sent INT it is not passed on.
+    told = number != signal.SIGINT or SENDERS_ARE_KNOWN
+    if came and run.status not in ((0, -number) if told else (0,)):
+        faults.append('signal %d to the wrapper alone ended it with %d' % (number, run.status))
     run.end()
     run.forget()
     return None if not came else max(0, free - (died or free))

@@ -14,7 +14,41 @@ stopped() {
     done
 }
 
-@test "INT and QUIT to the wrapper alone change nothing" {
+# senders_are_known: does the interpreter say who sent a signal?
+senders_are_known() {
+    "$PYTHON" -c 'import signal; signal.sigwaitinfo' 2>/dev/null
+}
+
+@test "INT and QUIT to the wrapper alone go to the command, where it can be told that no terminal sent them" {
+    senders_are_known || skip 'not on this Python'
+    for signal in INT:2 QUIT:3; do
+        name=${signal%:*}
+        make_gate A
+        # The reader of a fifo that nobody writes to is what the shell waits for; see command.bats.
+        mkfifo never
+        launch A sage-flock x.lock sh -c 'trap "echo caught; kill -s PIPE \$reader" '"$name"'
+            { read -r _ <never; } & reader=$!
+            echo ready
+            wait "$reader"
+            exec actor A'
+        expect ready
+        kill -s "$name" "$(pid A)"
+        expect caught
+        expect 'A in'
+        taken x.lock
+        leaves A
+        ends A 0
+        launch B tool ignoring 0 sage-flock x.lock sh -c 'ulimit -c 0; echo ready; exec cat never'
+        expect ready
+        kill -s "$name" "$(pid B)"
+        ends B "$((128 + ${signal#*:}))"
+        free x.lock
+        rm "$STAGE/A.gate" never
+    done
+}
+
+@test "INT and QUIT to the wrapper alone change nothing where that cannot be told" {
+    ! senders_are_known || skip 'on this Python it can'
     for name in INT QUIT; do
         held_by A x.lock
         kill -s "$name" "$(pid A)"
@@ -26,6 +60,33 @@ stopped() {
         leaves B
         ends B 0
         rm "$STAGE/A.gate" "$STAGE/B.gate"
+    done
+}
+
+@test "a signal for the whole group reaches the command of three nested calls by itself, and once more at most" {
+    senders_are_known || skip 'not on this Python'
+    # Nothing handles a signal between two waits but these: so each of them is counted.
+    cat >count.py <<'END'
+import os, signal, sys
+caught = (signal.SIGTERM, signal.SIGUSR1)
+signal.pthread_sigmask(signal.SIG_BLOCK, caught)
+os.write(1, b'ready\n')
+numbers = []
+while True:
+    info = signal.sigtimedwait(caught, 0.4 if numbers else 20)
+    if info is None:
+        break
+    numbers.append(info.si_signo)
+os.write(1, ('%d\n' % len(numbers)).encode())
+END
+    for name in TERM USR1; do
+        for _ in 1 2 3; do
+            launch A sage-flock one.lock "${SAGE_FLOCK_ITSELF[@]}" two.lock "${SAGE_FLOCK_ITSELF[@]}" three.lock "$PYTHON" count.py
+            expect ready
+            kill -s "$name" -- "-$(pid A)"
+            expect '[12]'
+            ends A 0
+        done
     done
 }
 
@@ -86,6 +147,113 @@ stopped() {
     kill -s CONT "$(pid B)"
     leaves A
     gets exclusive x.lock B
+}
+
+@test "a waiter stopped in the gate holds up nobody once the lock is free, and has its turn when it is continued" {
+    [ -r /proc/locks ] || skip 'nothing here tells that one is stopped'
+    for mode in exclusive shared; do
+        held_by A x.lock
+        start B x.lock
+        expect_waiting exclusive x.lock B
+        kill -s STOP "$(pid B)"
+        stopped "$(pid B)"
+        start C --$mode x.lock
+        expect_waiting $mode x.lock C
+        leaves A
+        expect "sage-flock: x.lock: free, but $(pid B) '*actor B', first in the queue, is stopped: going before it"
+        gets $mode x.lock C
+        fails tool rival x.lock
+        kill -s CONT "$(pid B)"
+        leaves C
+        gets exclusive x.lock B
+        leaves B
+        for name in A B C; do ends "$name" 0; done
+        free x.lock
+        rm "$STAGE/A.gate" "$STAGE/B.gate" "$STAGE/C.gate"
+    done
+}
+
+@test "a time limit shorter than the first look is no reason to give a free lock up" {
+    [ -r /proc/locks ] || skip 'nothing here tells that one is stopped'
+    held_by A x.lock
+    start B x.lock
+    expect_waiting exclusive x.lock B
+    kill -s STOP "$(pid B)"
+    stopped "$(pid B)"
+    leaves A
+    ends A 0
+    run sage-flock -q -w 0.1 x.lock echo in
+    [ "$output" = in ]
+    [ "$status" = 0 ]
+}
+
+@test "a stopped waiter that is killed leaves the gate to the next" {
+    held_by A x.lock
+    start B x.lock
+    expect_waiting exclusive x.lock B
+    kill -s STOP "$(pid B)"
+    stopped "$(pid B)"
+    start C x.lock
+    expect_waiting exclusive x.lock C
+    kill -s KILL "$(pid B)"
+    leaves A
+    gets exclusive x.lock C
+}
+
+@test "one in the gate that is not stopped but cannot be woken is passed, too" {
+    held_by A x.lock
+    # It stands in the gate, as a waiter on another host's kernel or in a frozen cgroup would, and never asks for the lock.
+    launch G tool hold .sage-flock/x.lock/gate sh -c 'echo ready; read -r _ <"$STAGE/events.never"'
+    mkfifo "$STAGE/events.never"
+    expect ready
+    start C x.lock
+    expect_waiting exclusive x.lock C
+    leaves A
+    expect 'sage-flock: x.lock: free, but *, first in the queue, does not wake up: going before it'
+    gets exclusive x.lock C
+}
+
+@test "Ctrl-Z takes a waiter out of the queue; continued it queues anew" {
+    held_by A x.lock
+    start B x.lock
+    expect_waiting exclusive x.lock B
+    for _ in 1 2 3; do
+        kill -s TSTP "$(pid B)"
+        stopped "$(pid B)"
+        [ -z "$(find .sage-flock/x.lock -name '[wq].*')" ]
+        kill -s CONT "$(pid B)"
+        until [ -n "$(find .sage-flock/x.lock -name 'w.*')" ]; do :; done
+    done
+    kill -s TSTP "$(pid B)"
+    stopped "$(pid B)"
+    start C x.lock
+    expect_waiting exclusive x.lock C
+    leaves A
+    gets exclusive x.lock C         # at once, and not a word of anybody stopped
+    kill -s CONT "$(pid B)"
+    until [ -n "$(find .sage-flock/x.lock -name 'w.*')" ]; do :; done
+    leaves C
+    gets exclusive x.lock B
+    leaves B
+    ends B 0
+    free x.lock
+}
+
+@test "Ctrl-Z takes a waiter out of the middle of the queue" {
+    held_by A x.lock
+    for name in B C D; do
+        start "$name" x.lock
+        expect_waiting exclusive x.lock "$name"
+    done
+    kill -s TSTP "$(pid C)"
+    stopped "$(pid C)"
+    leaves A
+    gets exclusive x.lock '[BD]'
+    for name in B D; do open_gate "$name"; done
+    for _ in 1 2 3 4; do expect '*'; done
+    free x.lock
+    kill -s CONT "$(pid C)"
+    gets exclusive x.lock C
 }
 
 @test "a waiter that is killed, or told to end, leaves its place to the next" {

@@ -132,6 +132,40 @@ load lib
     done
 }
 
+@test "at the limit of processes a wait goes on without its second thread, and -w ends it in time" {
+    cat >alone.py <<'END'
+import sys
+try:
+    import _thread
+except ImportError:
+    import thread as _thread
+def refused(*args):
+    raise _thread.error("can't start new thread")
+_thread.start_new_thread = refused
+sys.path.insert(0, sys.argv.pop(1))
+from sage_bootstrap.cmdline import main
+main(sys.argv[1:])
+END
+    held_by A x.lock
+    for lock in x.lock ./alone.py; do
+        launch P tool hold alone.py sh -c 'echo held; read -r _ <"$STAGE/events.end"'
+        [ -p "$STAGE/events.end" ] || mkfifo "$STAGE/events.end"
+        expect held
+        run "$PYTHON" -S -E alone.py "$ROOT/build" -w 0.05 -E 7 "$lock" true
+        [ "$status" = 7 ]
+        [[ $output == *waiting*"sage-flock: $lock: not got within "* ]]
+        kill -KILL -- "-$(pid P)"
+        ends P 137
+    done
+    launch B "$PYTHON" -S -E alone.py "$ROOT/build" x.lock echo in
+    expect 'sage-flock: waiting for *'
+    expect 'sage-flock: x.lock: no thread to be had: there will be no reminders of this wait'
+    leaves A
+    expect_got exclusive x.lock
+    expect in
+    ends B 0
+}
+
 @test "-w takes a lock that is freed in time" {
     held_by A x.lock
     start B -w 100 x.lock
@@ -171,6 +205,46 @@ load lib
     free x.lock
 }
 
+@test "a shell's own descriptor: --fd N COMMAND leaves it as it was: exclusive, shared, free" {
+    [ -r /proc/self/fdinfo/0 ] || skip 'nothing here tells what a descriptor holds'
+    readable() { sage-flock -s -n x.lock true; }
+    exec 7>x.lock
+    sage-flock 7
+    sage-flock --fd 7 tool rival x.lock && return 1
+    fails readable
+    sage-flock --fd 7 -s tool rival x.lock && return 1
+    fails readable
+    sage-flock -s 7
+    sage-flock --fd 7 -s tool rival x.lock && return 1
+    taken x.lock
+    readable
+    sage-flock --fd 7 -x sage-flock -s -n ./other.lock tool rival x.lock && return 1
+    taken x.lock
+    readable
+    sage-flock -u 7
+    sage-flock --fd 7 tool rival x.lock && return 1
+    free x.lock
+}
+
+@test "a shell's own descriptor: what it shares it still shares when it was not got exclusively" {
+    [ -r /proc/self/fdinfo/0 ] || skip 'nothing here tells what a descriptor holds'
+    held_by A -s x.lock
+    exec 7>x.lock
+    sage-flock -s 7
+    for option in -n '-w 0.01'; do
+        # shellcheck disable=SC2086 # one word or two
+        run sage-flock $option --fd 7 -x true
+        [ "$status" = 1 ]
+        # shellcheck disable=SC2086
+        run sage-flock $option -x 7
+        [ "$status" = 1 ]
+    done
+    leaves A
+    ends A 0
+    taken x.lock
+    sage-flock -s -n x.lock true
+}
+
 @test "a shell's own descriptor: waited for" {
     held_by A x.lock
     launch B "$SHELL_UNDER_TEST" -c 'exec 7>x.lock; sage-flock 7 7>&7; echo B in; sage-flock -u 7 7>&7; echo B out'
@@ -180,6 +254,14 @@ load lib
     expect 'B in'
     expect 'B out'
     ends B 0
+}
+
+@test "a shell's own descriptor: the waiting line says which file it is" {
+    [ -r /proc/self/fd/0 ] || skip 'nothing here tells'
+    held_by A x.lock
+    exec 7>x.lock
+    run sage-flock -w 0.01 7
+    [[ $output == "sage-flock: waiting for exclusive lock 7 ($(pwd -P)/x.lock): held by "* ]]
 }
 
 @test "a shell's own descriptor: -n and -w give up on it" {

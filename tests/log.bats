@@ -55,3 +55,25 @@ log() {
     grep -q "^ .* s  x.lock  flask 'actor B' for six 'actor A'$" out
     grep -q '^x.lock  *2 ' out
 }
+
+@test "half a line, where the disk was full, stands alone; who wrote it logs no more" {
+    sage-flock x.lock true
+    # A limit on the size of files is a full disk, too. A call warns once.
+    output=
+    while [ -z "$output" ]; do
+        run bash -c 'ulimit -f 2; SAGE_FLOCK_LOG=log exec sage-flock x.lock true'
+        [ "$status" = 0 ]
+    done
+    [ "${#lines[@]}" = 1 ]
+    [[ $output == 'sage-flock: log: cannot be logged to: '* ]]
+    [ "$(tail -c 1 log | od -An -c | tr -d ' ')" != '\n' ]
+    whole=$(grep -c '}$' log)
+    SAGE_FLOCK_LOG=log sage-flock x.lock true
+    [ "$(grep -c '}$' log)" = "$((whole + 4))" ]
+    [ "$(grep -vc '^{.*}$' log)" = 1 ]
+    # A log that may only be written to is none the worse.
+    chmod 222 log
+    as_mere_mortal env SAGE_FLOCK_LOG=log sage-flock x.lock true
+    chmod 644 log
+    [ "$(grep -c '}$' log)" = "$((whole + 8))" ]
+}

@@ -212,3 +212,40 @@ live() {
         [ "$status" = 0 ]
     done
 }
+
+@test "format characters in a record are shown, not obeyed, and what is text stays text" {
+    held_by A x.lock
+    launch B env LC_ALL=C.UTF-8 sage-flock x.lock env actor B $'\xe2\x80\xae' $'\xe2\x80\x8b' $'\xd8\x9c' $'\xf3\xa0\x81\x81' $'caf\xc3\xa9'
+    make_gate B
+    expect 'sage-flock: waiting for *'
+    LC_ALL=C.UTF-8 sage-flock --status x.lock >shown
+    cat shown
+    fails grep -e $'\xe2\x80\xae' -e $'\xe2\x80\x8b' -e $'\xd8\x9c' -e $'\xf3\xa0' shown
+    grep -q '\\u202e.*\\u200b.*\\u061c' shown
+    leaves A
+}
+
+@test "a look at a folder ends in time, however much lies there" {
+    sage-flock x.lock true
+    cat >plant.py <<'END'
+import os, sys
+sys.path.insert(0, sys.argv[1])
+from sage_bootstrap import host, sidecar
+side = sidecar.Sidecar(os.path.realpath('x.lock'))
+clock = [0.0]
+def now():
+    clock[0] += 0.001
+    return clock[0]
+host.now = now
+looks = []
+def look_at(name):
+    looks.append(name)
+side._look_at = look_at
+for i in range(3000):
+    os.mkdir('%s/h.%d-%x' % (side.folder, 1000 + i, i))      # which nobody unlinks
+side.records()
+print('%d looks' % len(looks))
+sys.exit(not 0 < len(looks) < 1000)
+END
+    "$PYTHON" -S plant.py "$ROOT/build"
+}

@@ -80,13 +80,36 @@ fair_among() {
     gets shared x.lock B
 }
 
-@test "-n does not queue: it overtakes a waiting writer" {
+@test "-s -n does not go past a writer that waits, nor wait for it; past one that is stopped it does" {
     held_by A -s x.lock
+    run sage-flock -n -s x.lock echo in
+    [ "$output" = in ]
     start W x.lock
     expect_waiting exclusive x.lock W
     run sage-flock -n -s x.lock echo in
-    [ "$status" = 0 ]
-    [ "$output" = in ]
+    [ "$status" = 1 ]
+    [ -z "$output" ]
+    # Under the lock nobody waits for anybody.
+    [ "$(sage-flock -s -n y.lock sage-flock -s -n y.lock echo in)" = in ]
+    if [ -r /proc/locks ]; then
+        kill -s STOP "$(pid W)"
+        until grep -q '^State:.T' "/proc/$(pid W)/status"; do :; done
+        run sage-flock -n -s x.lock echo in
+        [ "$output" = in ]
+        kill -s CONT "$(pid W)"
+    fi
+    leaves A
+    gets exclusive x.lock W
+}
+
+@test "a writer gets in though shared calls that do not wait come one upon the other" {
+    launch L sh -c 'while :; do sage-flock -s -n x.lock tool clock; done >/dev/null'
+    launch M sh -c 'while :; do sage-flock -s -n x.lock tool clock; done >/dev/null'
+    held_by A -s x.lock
+    start W x.lock
+    expect_waiting exclusive x.lock W
+    leaves A
+    gets exclusive x.lock W
 }
 
 # on_descriptor NAME WHAT: a shell that locks its descriptor 7, each time its gate opens, as the options WHAT say.
@@ -245,6 +268,85 @@ END
     leaves B
     expect_got exclusive x.lock
     expect ran
+}
+
+@test "nested calls run though the record is out of sight: env -i, the folder gone, -n" {
+    [ -r /proc/locks ] || skip 'nothing here tells who holds the lock'
+    [ "$(sage-flock x.lock env -i "${SAGE_FLOCK_ITSELF[@]}" x.lock echo in)" = in ]
+    [ "$(sage-flock x.lock env -i "${SAGE_FLOCK_ITSELF[@]}" -n x.lock echo in)" = in ]
+    [ "$(sage-flock -s x.lock env -i "${SAGE_FLOCK_ITSELF[@]}" -s x.lock echo in)" = in ]
+    [ "$(sage-flock x.lock sh -c 'rm -r .sage-flock; exec sage-flock -s x.lock echo in')" = in ]
+    run sage-flock -s x.lock env -i "${SAGE_FLOCK_ITSELF[@]}" x.lock echo in
+    [ "$status" = 125 ]
+    [[ $output == 'sage-flock: x.lock: held shared by the command that this one runs under, '* ]]
+}
+
+@test "nested in a stranger's lock: told at once, with who it is, and 125; with a limit, waited for" {
+    [ -r /proc/locks ] || skip 'nothing here tells who holds the lock'
+    for name in x.lock sage-flock; do
+        # The shell has the lock, and waits for its child.
+        run tool hold "$name" sh -c 'sage-flock "$0" echo in; exit $?' "./$name"
+        [ "$status" = 125 ]
+        [[ $output == "sage-flock: ./$name: held by "*"', under which this call runs, so it would wait for itself" ]]
+        run tool hold "$name" sh -c 'sage-flock -w 0.01 "$0" echo in; exit $?' "./$name"
+        [ "$status" = 1 ]
+        run tool hold "$name" sh -c 'sage-flock -n "$0" echo in; exit $?' "./$name"
+        [ "$status" = 1 ]
+        [ -z "$output" ]
+    done
+    run "$SHELL_UNDER_TEST" -c 'exec 7>x.lock; sage-flock 7 7>&7; sage-flock x.lock echo in; exit $?'
+    [ "$status" = 125 ]
+}
+
+@test "an ancestor that does not wait for its child may unlock: it is waited for" {
+    cat >holder.py <<'END'
+import fcntl, os, select, sys
+fd = os.open('x.lock', os.O_RDWR | os.O_CREAT)
+fcntl.flock(fd, fcntl.LOCK_EX)
+hear, tell = os.pipe()
+pid = os.fork()
+if not pid:
+    os.dup2(tell, 2)
+    os.closerange(3, 10)
+    os.execvp(sys.argv[1], sys.argv[1:])
+said = os.read(hear, 1000)
+fcntl.flock(fd, fcntl.LOCK_UN)
+sys.exit(not said.startswith(b'sage-flock: waiting for ') or os.waitpid(pid, 0)[1])
+END
+    run "$PYTHON" holder.py sage-flock x.lock echo in
+    [ "$status" = 0 ]
+    [ "$output" = in ]
+}
+
+@test "nested in a shell's shared lock a shared one runs, though a writer waits" {
+    [ -r /proc/locks ] || skip 'nothing here tells who holds the lock'
+    mkfifo "$STAGE/go"
+    launch A "$SHELL_UNDER_TEST" -c 'exec 7>x.lock; sage-flock -s 7 7>&7; echo A; read -r _ <"$STAGE/go"; sage-flock -s x.lock echo in'
+    expect A
+    start W x.lock
+    expect_waiting exclusive x.lock W
+    echo go >"$STAGE/go"
+    expect in
+    gets exclusive x.lock W
+}
+
+@test "gate, records and folders are as open as the lock, whatever the umask" {
+    mkdir open
+    chmod 1777 open
+    touch open/x.lock
+    chmod 666 open/x.lock
+    make_gate A
+    launch A sh -c 'umask 077; exec sage-flock open/x.lock actor A'
+    expect 'A in'
+    modes() { stat -c %a "$@" 2>/dev/null || stat -f %Mp%Lp "$@"; }
+    [ "$(modes open/.sage-flock/x.lock/gate)" = 666 ]
+    [ "$(modes open/.sage-flock/x.lock/h.*)" = 644 ]
+    [ "$(modes open/.sage-flock/x.lock)" = 1777 ]
+    # What is nobody else's business stays that.
+    (umask 077; sage-flock mine.lock true)
+    [ "$(modes mine.lock .sage-flock/mine.lock/gate)" = $'600\n600' ]
+    # The command's own files are made as its caller wants.
+    (umask 027; [ "$(sage-flock open/y.lock sh -c umask)" = 0027 ])
 }
 
 @test "SAGE_FLOCK_HELD alone lets nobody in" {

@@ -3,8 +3,20 @@
 The command inherits the lock's descriptor.  When it ends the caller unlocks,
 for every copy of the descriptor, so a daemon left behind prolongs nothing;
 and a supervisor that is killed shortens nothing, since the command's copy
-still holds.  TERM, HUP, USR1 and USR2 are passed to the command; INT and QUIT
-come from the terminal to both of us, so here they are ignored while it runs.
+still holds.
+
+Signals that would end us are the command's.  From before it starts to the end
+of this process they are blocked, and sigwaitinfo(2) takes them one by one
+(_Listener): none is lost, at whatever moment it comes, and each says where it
+comes from.  TERM, HUP, USR1 and USR2 are passed on, INT and QUIT, too, unless
+the terminal has sent them: to the command as well, then.  What came before
+the command was there is passed on wherever it comes from.  A signal for a whole
+process group reaches the command by itself and through us; nobody can tell
+such a one from one for us alone.  But a sage-flock that runs under another and
+has had it from elsewhere does not pass its parent's copy on once more.
+
+Where there is no sigwaitinfo(2), before Python 3.3 and on macOS, handlers do it
+(_Relay), and INT and QUIT are ignored while the command runs.
 
 A Python program leaks state into what it starts: SIGPIPE and SIGXFSZ ignored,
 LC_CTYPE under the C locale.  All of that is put back.  subprocess is not used
@@ -21,6 +33,8 @@ from sage_bootstrap.messages import CANNOT_RUN, NOT_FOUND, Failure, reason, say
 
 _PASSED_ON = (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 _FROM_TERMINAL = (signal.SIGINT, signal.SIGQUIT)
+_TO_GROUP = _FROM_TERMINAL + (signal.SIGHUP,)       # what a terminal sends, to all in its foreground group
+_SAME = 0.1     # seconds within which a parent's signal is the copy of one that came from elsewhere
 # What the interpreter ignores and a command must not inherit ignored.
 _PYTHON_IGNORES = tuple(getattr(signal, name) for name in ('SIGPIPE', 'SIGXFSZ', 'SIGXFZ')
                         if hasattr(signal, name))
@@ -54,8 +68,8 @@ class Command(object):
 
         watch: called with its process id once it runs.  Raises Failure where it cannot be started.
         """
-        relay = self.relay = _Relay()
-        child = self._start(relay.changed)
+        relay = self.relay = _Listener() if hasattr(signal, 'sigwaitinfo') else _Relay()
+        child = self._start(relay)
         relay.to(child)
         if watch:
             watch(child)
@@ -65,26 +79,25 @@ class Command(object):
         """Have signals end this process again, now that the command has
         ended; one that came since then does."""
         if self.relay:
-            for number in self.relay.changed:
-                signal.signal(number, signal.SIG_DFL)
-            for number in self.relay.early:
-                posix.kill(posix.getpid(), number)
+            self.relay.leave()
 
-    def _start(self, changed):
-        if hasattr(posix, 'posix_spawn'):           # 3.8: a third of fork's cost
-            try:
-                return posix.posix_spawn(self.path, self.argv, self.environment,
-                                         setsigdef=changed + _PYTHON_IGNORES)
-            except OSError as error:
-                if error.errno != errno.ENOEXEC:
-                    raise _cannot_run(self.argv[0], error)
-            return posix.posix_spawn('/bin/sh', ['sh', self.path] + self.argv[1:],
-                                     self.environment, setsigdef=changed + _PYTHON_IGNORES)
-        child = posix.fork()
+    def _start(self, relay):
+        try:
+            if relay.can_spawn and hasattr(posix, 'posix_spawn'):       # 3.8: a third of fork's cost
+                try:
+                    return self._spawn(self.path, self.argv, relay)
+                except OSError as error:
+                    if error.errno != errno.ENOEXEC:
+                        raise
+                return self._spawn('/bin/sh', ['sh', self.path] + self.argv[1:], relay)
+            child = posix.fork()
+        except OSError as error:
+            raise _cannot_run(self.argv[0], error)
         if child == 0:
-            for number in changed + _PYTHON_IGNORES:
-                signal.signal(number, signal.SIG_DFL)
             try:
+                for number in relay.changed + _PYTHON_IGNORES:
+                    signal.signal(number, signal.SIG_DFL)
+                relay.leave_to_command()
                 self._exec()
             except Failure as failure:
                 say(str(failure))
@@ -92,6 +105,10 @@ class Command(object):
             finally:
                 posix._exit(CANNOT_RUN)
         return child
+
+    def _spawn(self, path, argv, relay):
+        masked = {} if relay.mask is None else {'setsigmask': relay.mask}
+        return posix.posix_spawn(path, argv, self.environment, setsigdef=relay.changed + _PYTHON_IGNORES, **masked)
 
     def _exec(self):
         try:
@@ -107,17 +124,77 @@ def _nothing(number, frame):
     """The handler of a signal that is only to wake us."""
 
 
+def _not_ignored():
+    """The signals that go to the command; ignored (nohup) stays ignored."""
+    return tuple([number for number in _PASSED_ON + _FROM_TERMINAL
+                  if signal.getsignal(number) != signal.SIG_IGN])
+
+
+class _Listener(object):
+    """Takes the signals that come for the command by sigwaitinfo(2).
+
+    mask       the signals that the command is to have blocked
+    changed    those that it gets back as default
+    early      those that came before the command was there
+    can_spawn  can posix_spawn give it all its signals as our caller had them?
+    """
+
+    def __init__(self):
+        self.changed = _not_ignored()
+        self.early = ()
+        self.heard = {}         # number -> (sender, when) of the last one passed on
+        self.can_spawn = signal.getsignal(signal.SIGCHLD) != signal.SIG_IGN
+        self.mask = signal.pthread_sigmask(signal.SIG_BLOCK, self.changed + (signal.SIGCHLD,))  # novm
+        signal.signal(signal.SIGCHLD, _nothing)     # ignored, it would lose the command's status
+
+    def leave_to_command(self):
+        """In the forked child: signals act there as they did on us."""
+        if not self.can_spawn:
+            signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_SETMASK, self.mask)  # novm
+
+    def leave(self):
+        """The command is over: signals act on us again, those that came since first."""
+        signal.pthread_sigmask(signal.SIG_SETMASK, self.mask)  # novm
+
+    def to(self, child):
+        """Signals go to process `child` from now on."""
+        self.early = signal.sigpending()  # novm
+
+    def end_of(self, child):
+        """Wait for the command: its wait status."""
+        awaited = self.changed + (signal.SIGCHLD,)
+        while True:
+            info = signal.sigwaitinfo(awaited)  # novm
+            if info.si_signo == signal.SIGCHLD:
+                pid, status = posix.waitpid(child, posix.WNOHANG)
+                if pid:
+                    return status
+            elif info.si_signo in self.early or not self._has_it(child, info):
+                self.early -= set([info.si_signo])
+                _send(child, info.si_signo)
+
+    def _has_it(self, child, info):
+        """Has the command had this signal by itself, or through us?"""
+        # The terminal has no pid, nor has a sender in another pid namespace; but its code is not 0.
+        if info.si_signo in _TO_GROUP and not info.si_pid and info.si_code:
+            return posix.getpgid(child) == posix.getpgrp()
+        sender, when = self.heard.get(info.si_signo, (None, 0))
+        self.heard[info.si_signo] = info.si_pid, host.now()
+        return (info.si_pid == posix.getppid() != (sender or info.si_pid)
+                and host.now() - when < _SAME)
+
+
 class _Relay(object):
-    """Passes signals on to the command, from before it starts to its end."""
+    """Passes signals on to the command by handlers, from before it starts to its end."""
+
+    mask = None
 
     def __init__(self):
         self.child = None
         self.early = []
-        self.changed = ()       # what the command gets back as default
-        for number in _FROM_TERMINAL:
-            self._handle(number, signal.SIG_IGN)
-        for number in _PASSED_ON:
-            self._handle(number, self._pass_on)
+        self.changed = _not_ignored()
+        self.can_spawn = signal.getsignal(signal.SIGCHLD) != signal.SIG_IGN
         # Python's handlers run between two steps of the interpreter, so one
         # for a signal that comes just before a waitpid(2) would run only after
         # it.  This pipe gets a byte the moment that a signal comes.
@@ -125,28 +202,35 @@ class _Relay(object):
         host.private(self.heard)
         fcntl.fcntl(waker, fcntl.F_SETFL, posix.O_NONBLOCK)
         signal.set_wakeup_fd(host.private(waker))
+        self.started, self.starts = [host.private(fd) for fd in posix.pipe()]
+        for number in self.changed:
+            signal.signal(number, self._pass_on)
         signal.signal(signal.SIGCHLD, _nothing)     # ignored, it would lose the command's status
 
-    def _handle(self, number, action):
-        if signal.getsignal(number) != signal.SIG_IGN:      # ignored (nohup) stays ignored
-            signal.signal(number, action)
-            self.changed += (number,)
+    def leave_to_command(self):
+        """In the forked child: what our caller ignored is ignored."""
+        if not self.can_spawn:
+            signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+
+    def leave(self):
+        """The command is over: signals act on us again, those that came since first."""
+        for number in self.changed:
+            signal.signal(number, signal.SIG_DFL)
+        for number in self.early:
+            posix.kill(posix.getpid(), number)
 
     def _pass_on(self, number, frame):
         if self.child is None:
             self.early.append(number)
-            return
-        try:
-            posix.kill(self.child, number)
-        except OSError:         # it has just ended, or changed its user
-            pass
+        else:
+            _send(self.child, number)
 
     def end_of(self, child):
         """Wait for the command: its wait status."""
         while True:
             pid, status = posix.waitpid(child, posix.WNOHANG)
             if pid:
-                self.to(None)
+                self.child = None
                 return status
             try:
                 posix.read(self.heard, 64)
@@ -155,10 +239,30 @@ class _Relay(object):
                     raise
 
     def to(self, child):
-        """Signals go to process `child` from now on; None: to nobody."""
+        """Signals go to process `child` from now on."""
+        # Up to its exec the child is a Python that throws them away, for a while even those that it handles.
+        posix.close(self.starts)
+        while self.started is not None:
+            try:
+                posix.read(self.started, 1)
+                posix.close(self.started)
+                self.started = None
+            except OSError as error:
+                if error.errno != errno.EINTR:
+                    raise
         self.child = child
-        while child and self.early:
-            self._pass_on(self.early.pop(0), None)
+        while self.early:
+            _send(child, self.early.pop(0))
+        for number in _FROM_TERMINAL:
+            if number in self.changed:
+                signal.signal(number, signal.SIG_IGN)
+
+
+def _send(pid, number):
+    try:
+        posix.kill(pid, number)
+    except OSError:             # it has just ended, or changed its user
+        pass
 
 
 def find(name):
@@ -210,4 +314,6 @@ def end_like(status):
     except (OSError, RuntimeError, ValueError):     # KILL has no other action
         pass
     posix.kill(posix.getpid(), number)
+    if hasattr(signal, 'pthread_sigmask'):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, (number,))  # novm
     posix._exit(128 + number)                       # it was blocked when we started

@@ -1,7 +1,9 @@
 """SAGE_FLOCK_LOG: what happened to which lock, one JSON object per line.
 
 Every call appends its events to one file, each as one write to a descriptor
-opened for appending, so that lines stay whole however many write at once.
+opened for appending, so that lines stay whole however many write at once.  Of
+a full disk's half line the next writer makes a line of its own, and whoever
+wrote it logs no more.
 sage-flock-report reads it.  The fields:
 
 event    asked     the call wants the lock
@@ -25,6 +27,7 @@ nested   true where an ancestor's lock covers the call
 sweep    the number of a sweep that ran, with its `key`
 """
 
+import errno
 import posix
 import time
 
@@ -32,6 +35,7 @@ from sage_bootstrap import host
 from sage_bootstrap.messages import reason, say
 from sage_bootstrap.taking import moment, not_logged
 
+_PAUSES = (0.001, 0.01, 0.05, 0.1)      # seconds until a line without an end is taken for broken
 _TEXT_LIMIT = 1000      # characters of any text in a line
 _PLAIN = ''.join([chr(code) for code in range(32, 127) if chr(code) not in '"\\'])
 
@@ -42,9 +46,13 @@ class Log(object):
 
     def __init__(self, path, lock_path, mode, command):
         """Raises OSError where `path` cannot be appended to."""
-        flags = posix.O_WRONLY | posix.O_APPEND | posix.O_CREAT | posix.O_NONBLOCK
+        flags = posix.O_APPEND | posix.O_CREAT | posix.O_NONBLOCK | posix.O_NOCTTY
         self.path = path
-        self.fd = host.private(posix.open(path, flags | posix.O_NOCTTY, 0o666))
+        try:
+            fd = posix.open(path, flags | posix.O_RDWR, 0o666)
+        except OSError:         # it may only be written to
+            fd = posix.open(path, flags | posix.O_WRONLY, 0o666)
+        self.fd = host.private(fd)
         pid = posix.getpid()
         self.call = _members([('call', '%d-%x' % (pid, int(time.time() * 1000000))), ('pid', pid),
                               ('host', posix.uname()[1]), ('lock', lock_path), ('mode', mode),
@@ -57,12 +65,29 @@ class Log(object):
         members = [_members([('event', event), ('time', now), ('mono', mono)]), self.call]
         if fields:
             members.append(_members(sorted(fields.items())))
+        line = host.raw('%s{%s}\n' % (self._end_of_broken_line(), ', '.join(members)))
         try:
-            posix.write(self.fd, host.raw('{%s}\n' % ', '.join(members)))
+            if posix.write(self.fd, line) < len(line):
+                posix.write(self.fd, b'\n')     # tells why there was no room for the rest
+                raise OSError(errno.ENOSPC, 'half a line was written')
         except OSError as error:
             say('%s: cannot be logged to: %s' % (self.path, reason(error)))
             posix.close(self.fd)
             self.fd = None
+
+    def _end_of_broken_line(self):
+        """A newline if the log ends in half a line, which a full disk leaves."""
+        # A line that crosses a page is seen growing, and is whole in a moment.
+        for pause in _PAUSES:
+            try:
+                posix.lseek(self.fd, -1, 2)
+                last = posix.read(self.fd, 1)
+            except OSError:     # empty, no file, or not to be read
+                return ''
+            if last in (b'', b'\n'):
+                return ''
+            time.sleep(pause)
+        return '\n'
 
 
 def _members(pairs):

@@ -86,6 +86,94 @@ def mode_through(lock):
     return None
 
 
+def stopped(gate):
+    """Who holds the gate behind that descriptor: (their process ids, as far as
+    /proc tells; whether there are any and all of them are stopped)."""
+    pids = sorted([int(pid) for pid, _ in _lockers(gate)])
+    return pids, bool(pids) and not [pid for pid in pids if _stat(pid)[0] not in ('T', 't')]
+
+
+def named(pids):
+    """Processes in words: pid and command."""
+    return ["%d '%s'" % (pid, _command(pid)) for pid in pids]
+
+
+def _stat(pid):
+    """The state of a process, one letter, and its parent's id, as str; '' if it is gone."""
+    try:
+        data = host.read_file('/proc/%s/stat' % pid, 4096)
+    except OSError:
+        return '', ''
+    return (host.text(data).rpartition(')')[2].split() + ['', ''])[:2]
+
+
+def _lockers(fd):
+    """The takers of every flock(2) on the file behind `fd`, as the kernel lists
+    them: (process id as str, which may be dead; the mode)."""
+    inode = _inode(fd)
+    found = []
+    for line in _lines('/proc/locks'):
+        words = line.split()
+        if len(words) > 5 and words[1] == 'FLOCK' and (words[5] + ' ').endswith(inode):
+            found.append((words[4], locks.EXCLUSIVE if words[3] == 'WRITE' else locks.SHARED))
+    return found
+
+
+class Ancestor(object):
+    """A process that holds a lock, and under which we run.
+
+    mode         in which it does
+    name         its pid and command, for people
+    supervises   it is a sage-flock that waits for its command
+    waits        it sleeps until a child of its own has ended, as flock(1) and a shell do
+    """
+
+    def __init__(self, pid, mode):
+        self.mode = mode
+        self.name = named([int(pid)])[0]
+        self.supervises = _is_sage_flock(pid)
+        self.waits = _lines('/proc/%s/wchan' % pid)[:1] == ['do_wait']
+
+
+def ancestor(lock):
+    """The Ancestor of ours that holds `lock`, as /proc tells, or None.
+
+    Its record may be out of sight (`env -i` has removed SAGE_FLOCK_HELD), gone
+    with its folder, or was not made on a full disk.
+    """
+    lockers = _lockers(lock.fd)
+    line = _line_of_descent() if lockers else []
+    for pid, mode in lockers:
+        if pid in line:
+            return Ancestor(pid, mode)
+        if not host.is_there('/proc/' + pid):       # then whoever still has its descriptor
+            for heir in line:
+                if _keeps('/proc/%s/fdinfo' % heir, _inode(lock.fd)):
+                    return Ancestor(heir, mode)
+    return None
+
+
+def _line_of_descent():
+    """The process ids, as str, of our parent, its parent and so on."""
+    line = []
+    pid = str(posix.getppid())
+    while pid not in ('0', '1', '') and pid not in line:
+        line.append(pid)
+        pid = _stat(pid)[1]
+    return line
+
+
+def _is_sage_flock(pid):
+    """Is it one of us: a Python whose script is called so?  It is our ancestor
+    and has the lock: nobody gains by looking like one."""
+    try:
+        words = host.text(host.read_file('/proc/%s/cmdline' % pid, 4096)).split('\0')
+    except OSError:
+        return False
+    scripts = [word for word in words[1:] if not word.startswith('-')]
+    return 'py' in words[0].rpartition('/')[2] and scripts[0].rpartition('/')[2] == 'sage-flock'
+
+
 def foreign(fd, known=()):
     """The processes that hold a flock(2) on the file behind `fd`, by Linux's
     /proc: a list of (pid, command line, shortened).  [] elsewhere.  Holders
@@ -94,17 +182,14 @@ def foreign(fd, known=()):
     The kernel names the process that took the lock; where that one is gone,
     whoever still has the descriptor open holds it.
     """
-    inode = _inode(fd)
     pids = []
-    for line in _lines('/proc/locks'):
-        words = line.split()
-        if (len(words) > 5 and words[1] == 'FLOCK' and words[4] not in known
-                and (words[5] + ' ').endswith(inode)):
-            pid = int(words[4])
-            if host.is_there('/proc/%d' % pid):
-                pids.append(pid)
-            else:
-                pids.extend(_keepers(inode))
+    for word, _ in _lockers(fd):
+        if word in known:
+            continue
+        if host.is_there('/proc/' + word):
+            pids.append(int(word))
+        else:
+            pids.extend(_keepers(_inode(fd)))
     return [(pid, _command(pid)) for pid in sorted(set(pids)) if pid != posix.getpid()]
 
 

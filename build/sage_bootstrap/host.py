@@ -10,9 +10,9 @@ import sys
 import posix
 import fcntl
 
-try:
+if '_signal' in sys.builtin_module_names:
     import _signal as signal
-except ImportError:         # before 3.5 the C module goes by the plain name
+else:                       # before 3.5 the C module goes by the plain name
     import signal
 
 VERSION = sys.version_info[:2]

@@ -10,10 +10,10 @@ import fcntl
 import posix
 
 from sage_bootstrap import host
-from sage_bootstrap.messages import Failure, reason
+from sage_bootstrap.messages import Failure, reason, say
 
 SHARED, EXCLUSIVE = 'shared', 'exclusive'
-_OPERATION = {SHARED: fcntl.LOCK_SH, EXCLUSIVE: fcntl.LOCK_EX}
+OPERATION = {SHARED: fcntl.LOCK_SH, EXCLUSIVE: fcntl.LOCK_EX}
 _READ_ONLY_INSTEAD = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EISDIR, errno.ETXTBSY)
 
 
@@ -24,12 +24,22 @@ class Lock(object):
     fd     its descriptor, one that the command inherits
     ours   False for a descriptor that a shell opened (the FD form): the lock
            then outlives us
+    kept   the mode in which such a descriptor held it before us, or None
     """
+
+    kept = None
 
     def __init__(self, name, fd, ours):
         self.name = name
         self.fd = fd
         self.ours = ours
+
+    def title(self):
+        """Its name for people: of a descriptor the file as well, where /proc tells."""
+        try:
+            return self.name if self.ours else '%s (%s)' % (self.name, posix.readlink('/proc/self/fd/%d' % self.fd))
+        except OSError:
+            return self.name
 
     def hold(self, request):
         """Take it as a taking.Request asks: a taking.Hold, or None when it was
@@ -47,11 +57,18 @@ class Lock(object):
 
         Raises Failure where the file system cannot lock.
         """
-        return flock(self.fd, _OPERATION[mode] | (0 if block else fcntl.LOCK_NB), self.name)
+        return flock(self.fd, OPERATION[mode] | (0 if block else fcntl.LOCK_NB), self.name)
 
     def drop(self):
         """Unlock it, for every copy of the descriptor, a daemon's included."""
         flock(self.fd, fcntl.LOCK_UN, self.name)
+
+    def give_back(self):
+        """Leave it as it was before us: free, or as a shell's descriptor held it."""
+        if self.kept is None:
+            self.drop()
+        elif not self.take(self.kept, block=False):
+            say('descriptor %s: its %s lock is lost: another has it now' % (self.name, self.kept))
 
 
 def flock(fd, operation, name):

@@ -11,6 +11,13 @@ CONFLICT, USAGE, FAILED, CANNOT_RUN, NOT_FOUND = 1, 2, 125, 126, 127
 _PLAIN = frozenset('abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ'
                    '0123456789_-+=./:,@%^')
 
+# Unicode's format characters and separators of lines, as ranges: they turn text round or hide it.  (On a narrow build of
+# Python 2 those above ffff are two halves, whose first is db40 where it hides anything.)
+_INVISIBLE = ((0xad, 0xad), (0x600, 0x605), (0x61c, 0x61c), (0x6dd, 0x6dd), (0x70f, 0x70f), (0x890, 0x891),
+              (0x8e2, 0x8e2), (0x180e, 0x180e), (0x200b, 0x200f), (0x2028, 0x202e), (0x2060, 0x206f),
+              (0xdb40, 0xdb40), (0xfeff, 0xfeff), (0xfff9, 0xfffb), (0x110bd, 0x110bd), (0x110cd, 0x110cd),
+              (0x13430, 0x1343f), (0x1bca0, 0x1bca3), (0x1d173, 0x1d17a), (0xe0000, 0xe0fff))
+
 
 class Failure(Exception):
     """Why we cannot go on: says `what: why`, ends with `status`."""
@@ -58,9 +65,14 @@ def printable(message):
 
 def _escaped(char):
     code = ord(char)
+    if 32 <= code < 127:
+        return char
     # C0, DEL and C1 controls; on Python 3 also what stands for bytes that are no text.
-    if code < 32 or 127 <= code < 160 or (host.PY3 and 0xd800 <= code < 0xe000):
+    if code < 160 or (host.PY3 and 0xd800 <= code < 0xe000):
         return '\\x%02x' % (code & 0xff)
+    for first, last in _INVISIBLE:
+        if first <= code <= last:
+            return ('\\u%04x' if code < 0x10000 else '\\U%08x') % code
     return char
 
 

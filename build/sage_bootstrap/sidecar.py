@@ -46,6 +46,9 @@ HELD = 'SAGE_FLOCK_HELD'
 _RECORD_LIMIT = 8192
 _NEWBORN = 60           # seconds that making a record may take
 _MANY = 16              # names in a folder that make a look for dead ones due
+_MOST = 20000           # names that are read of a folder, where it can be read in part
+_LARGE = 200000         # bytes: how large a folder is (ext4, tmpfs) that may hold more than that
+_LOOK = 0.03            # seconds that a look at a folder with more than a few names may take
 
 
 class Unavailable(Exception):
@@ -57,20 +60,21 @@ class Sidecar(object):
 
     path   the lock file's path, absolute and without links; its last part: name
     folder the sidecar's folder
+    mode   the permissions of the lock file, which those of its gate follow
     """
 
-    def __init__(self, path):
+    def __init__(self, path, mode=0o644):
         self.path = path
+        self.mode = mode
         parent, _, name = path.rpartition('/')
         self.name = name
         self.folder = '%s/%s/%s' % (parent, FOLDER, name)
 
     def open_gate(self):
         """A descriptor on the gate, which no command inherits.  OSError."""
-        flags = posix.O_CREAT | host.NOFOLLOW
         path = self.folder + '/gate'
         try:
-            fd = posix.open(path, posix.O_RDWR | flags, 0o666)
+            fd = _open_for_all(path, posix.O_RDWR | posix.O_CREAT | host.NOFOLLOW, self.mode)
         except OSError as error:
             if error.errno not in (errno.EACCES, errno.EPERM):
                 raise
@@ -96,15 +100,25 @@ class Sidecar(object):
         return (stat.S_ISDIR(posix.lstat(parent).st_mode) and
                 stat.S_ISDIR(posix.lstat(self.folder).st_mode))
 
-    def records(self, kinds='qwhtpl'):
+    def records(self, kinds='qwhtpl', names=None):
         """The live records as a list of Seen, oldest first; what is dead is
-        removed.  `kinds` narrows it to names that begin so."""
+        removed.  `kinds` narrows it to names that begin so; `names` are those
+        in the folder, if they have just been read.
+
+        In a folder that others may write to, anything may lie: after some
+        dozen names it goes on for _LOOK seconds at most.
+        """
         seen = []
-        for name in self._names():
+        until = None
+        for count, name in enumerate(self._names() if names is None else names):
             if name[0] in kinds and name[1:2] == '.':
                 one = self._look_at(name)
                 if one:
                     seen.append(one)
+            if count % _MANY == _MANY - 1:
+                until = until or host.now() + _LOOK
+                if host.now() > until:
+                    break
         seen.sort(key=lambda one: one.since)
         return seen
 
@@ -123,12 +137,20 @@ class Sidecar(object):
 
     def tidy(self):
         """Remove what killed processes left, once it is worth a look."""
-        if len(self._names()) > _MANY:
-            self.records()
+        names = self._names()
+        if len(names) > _MANY:
+            self.records(names=names)
 
     def _names(self):
         try:
-            return posix.listdir(self.folder)
+            if posix.stat(self.folder).st_size < _LARGE or not hasattr(posix, 'scandir'):
+                return posix.listdir(self.folder)
+            names = []
+            for entry in posix.scandir(self.folder):
+                names.append(entry.name)
+                if len(names) == _MOST:
+                    break
+            return names
         except OSError:         # somebody removed it
             return []
 
@@ -200,7 +222,8 @@ class Record(object):
         self.state = state
         self.id = '%d-%x' % (posix.getpid(), int(time.time() * 1000000))
         newborn = sidecar.folder + '/t.' + self.id
-        fd = posix.open(newborn, posix.O_RDWR | posix.O_CREAT | posix.O_EXCL | host.NOFOLLOW, 0o644)
+        fd = _open_for_all(newborn, posix.O_RDWR | posix.O_CREAT | posix.O_EXCL | host.NOFOLLOW,
+                           sidecar.mode & 0o644 | 0o600)
         try:
             self.fd = host.inherited(fd)
             fcntl.flock(self.fd, fcntl.LOCK_EX)
@@ -255,6 +278,21 @@ class Record(object):
         self.forget_pointers()
         remove(self.path)
 
+    def end(self):
+        """Take it away and be without one: nobody else has it open."""
+        self.remove()
+        posix.close(self.fd)
+
+
+def _open_for_all(path, flags, mode):
+    """A descriptor on `path`, made with `mode` whatever the umask says: under
+    077 others could use the lock and not what lies beside it."""
+    mask = posix.umask(0)
+    try:
+        return posix.open(path, flags, mode)
+    finally:
+        posix.umask(mask)
+
 
 def find(lock):
     """The Sidecar of the locks.Lock `lock`, made where missing, with its gate:
@@ -281,7 +319,7 @@ def of(lock):
     status = posix.fstat(lock.fd)
     if not stat.S_ISREG(status.st_mode):
         raise Unavailable('it is not a regular file')
-    sidecar = Sidecar(_path_of(lock, status))
+    sidecar = Sidecar(_path_of(lock, status), stat.S_IMODE(status.st_mode) & 0o666 | 0o600)
     # One that is there stays: somebody may write into the file he holds.
     if status.st_size and not host.is_there(sidecar.folder):
         raise Unavailable('the lock file has content')

@@ -3,7 +3,9 @@
 The gate makes it fair: everyone takes the gate, then the lock while holding
 the gate, then lets the gate go.  Those who only share pass it together, with
 a shared lock on it; whoever has to wait does so in the gate alone, or in the
-queue for it.  A call that will not wait (-n) takes none.
+queue for it.  A call that will not wait (-n) takes none; if it would share,
+it goes through the gate like everybody, or shared calls one after the other
+would keep a waiting writer out.
 What a nested call may do follows from what its ancestors hold:
 
     asked        held exclusively     held shared
@@ -62,7 +64,7 @@ class Request(object):
         return self.note is not not_logged
 
     def line(self, doing, name, who):
-        """The line that says `doing` of the lock `name`, and `who` is in the way."""
+        """The line that says `doing` of the lock called `name`, and `who` is in the way."""
         line = '%s %s lock %s' % (doing, self.mode, name)
         if self.command:
             line += " to run '%s'" % quoted(self.command)
@@ -96,7 +98,7 @@ class Hold(object):
         if self.record:
             self.record.remove()
         if not self.nested:
-            self.lock.drop()
+            self.lock.give_back()
 
     def go(self):
         """The command is to run: wait for the job slot that was lent, or for
@@ -151,14 +153,30 @@ def take(lock, request):
         request.note('got', nested=True, lent=False)
         return Hold(lock, None, ancestors, nested=True)
     if not lock.ours and _has_already(lock, request):
-        _leave(gate)
+        _leave(gate)        # nothing to queue for, least of all behind who waits for it
         return Hold(lock, None, ancestors)
-    at_gate = not request.wait or gate is None or _enter(gate, lock, request.mode, side)
+    if gate is None or not (request.wait or request.mode == locks.SHARED):
+        at_gate = True      # there is none to take
+    else:
+        at_gate = _enter(gate, lock, request.mode, side)
+        if not at_gate and not request.wait:
+            at_gate = _is_stopped(gate)
     if at_gate and lock.take(request.mode, block=False):
-        request.note('got', nested=False, lent=False)
         return _got_at_once(lock, request, ancestors, side, gate)
+    under = None if lock.kept else _ancestor(lock)
+    if under and under.supervises and _covered(lock, request, under.mode):
+        _leave(gate)
+        request.note('got', nested=True, lent=False)
+        return Hold(lock, None, ancestors, nested=True)
+    if under and not under.supervises and request.wait:
+        if under.mode == request.mode == locks.SHARED and lock.take(request.mode, block=False):
+            return _got_at_once(lock, request, ancestors, side, gate)   # past a writer that waits for the ancestor
+        if under.waits and request.seconds is None:     # or it goes on, and unlocks one day
+            raise Failure(lock.name, 'held by %s, under which this call runs, so it would wait for itself' % under.name)
     if not request.wait:
         _leave(gate)
+        if lock.kept:
+            lock.give_back()        # a flock(2) that fails has dropped it
         return None
     request.held_up = moment()      # before what it takes to wait is loaded
     if not lock.ours:
@@ -175,6 +193,7 @@ def take(lock, request):
 
 
 def _got_at_once(lock, request, ancestors, side, gate):
+    request.note('got', nested=False, lent=False)
     record = None
     if side and _outlasts_us(lock, request):
         record = new_record(side, sidecar.HOLDS, lock, request)
@@ -191,10 +210,11 @@ def _outlasts_us(lock, request):
 
 
 def _has_already(lock, request):
-    """Does a shell's descriptor hold its lock as the Request asks?  Then there
-    is nothing to queue for, least of all behind who waits for it."""
+    """Does a shell's descriptor hold its lock as the Request asks, or better
+    while a command runs?  What it holds is noted in `lock`."""
     from sage_bootstrap import holders
-    return holders.mode_through(lock) == request.mode
+    lock.kept = holders.mode_through(lock)
+    return lock.kept == request.mode or lock.kept == locks.EXCLUSIVE and request.command
 
 
 def _leave(gate):
@@ -209,6 +229,19 @@ def _covered(lock, request, have):
         raise Failure(lock.name, 'held shared by the command that this one runs under, '
                       'so an exclusive lock would wait for itself')
     return have is not None
+
+
+def _is_stopped(gate):
+    """Is whoever is in the gate stopped, so that everybody passes it?"""
+    from sage_bootstrap import holders
+    return holders.stopped(gate)[1]
+
+
+def _ancestor(lock):
+    """The holders.Ancestor of ours that holds the lock, though no record of it
+    is to be seen, or None."""
+    from sage_bootstrap import holders
+    return holders.ancestor(lock)
 
 
 def _enter(gate, lock, mode, side):
