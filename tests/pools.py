@@ -340,14 +340,16 @@ def killed_running(number):
     def die(pool, children):
         waiter = overdrawn(pool, children)
         os.kill(waiter.pid, number)
-        if number == signal.SIGINT:     # the terminal's, and the command's affair
-            waiter.go()
         if number == signal.SIGKILL:
             waiter.ends(-number)
             pool.put()
+            return waiter
+        pool.put()
+        if number == signal.SIGINT and not hasattr(signal, 'sigwaitinfo'):
+            waiter.go()                 # it might be the terminal's, and the command's affair
+            waiter.ends(7)
         else:
-            pool.put()
-            waiter.ends(7 if number == signal.SIGINT else -number)
+            waiter.ends(-number)
         return waiter
     die.__doc__ = 'Signal %d to it while its command runs, its debt unpaid.' % number
     return die
