@@ -213,6 +213,20 @@ END
     gets exclusive x.lock C
 }
 
+@test "a command that ends at once is heard of, right after a wait as well" {
+    for _ in 1 2 3 4 5 6 7 8 9 10; do
+        held_by A x.lock
+        for name in B C D; do
+            launch "$name" sage-flock x.lock true
+            expect 'sage-flock: waiting for *'
+        done
+        leaves A
+        for name in A B C D; do ends "$name" 0; done
+        for _ in 1 2 3; do expect_got exclusive x.lock; done
+        rm "$STAGE/A.gate"
+    done
+}
+
 @test "Ctrl-Z takes a waiter out of the queue; continued it queues anew" {
     held_by A x.lock
     start B x.lock
