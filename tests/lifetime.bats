@@ -81,7 +81,8 @@ os.write(1, ('%d\n' % len(numbers)).encode())
 END
     for name in TERM USR1; do
         for _ in 1 2 3; do
-            launch A sage-flock one.lock "${SAGE_FLOCK_ITSELF[@]}" two.lock "${SAGE_FLOCK_ITSELF[@]}" three.lock "$PYTHON" count.py
+            launch A sage-flock one.lock "${SAGE_FLOCK_ITSELF[@]}" two.lock \
+                "${SAGE_FLOCK_ITSELF[@]}" three.lock "$PYTHON" count.py
             expect ready
             kill -s "$name" -- "-$(pid A)"
             expect '[12]'
@@ -202,7 +203,7 @@ END
 
 @test "one in the gate that is not stopped but cannot be woken is passed, too" {
     held_by A x.lock
-    # It stands in the gate, as a waiter on another host's kernel or in a frozen cgroup would, and never asks for the lock.
+    # It stands in the gate, as a waiter in a frozen cgroup would, and never asks for the lock.
     launch G tool hold .sage-flock/x.lock/gate sh -c 'echo ready; read -r _ <"$STAGE/events.never"'
     mkfifo "$STAGE/events.never"
     expect ready
