@@ -81,7 +81,8 @@ os.write(1, ('%d\n' % len(numbers)).encode())
 END
     for name in TERM USR1; do
         for _ in 1 2 3; do
-            launch A sage-flock one.lock "${SAGE_FLOCK_ITSELF[@]}" two.lock "${SAGE_FLOCK_ITSELF[@]}" three.lock "$PYTHON" count.py
+            launch A sage-flock one.lock "${SAGE_FLOCK_ITSELF[@]}" two.lock \
+                "${SAGE_FLOCK_ITSELF[@]}" three.lock "$PYTHON" count.py
             expect ready
             kill -s "$name" -- "-$(pid A)"
             expect '[12]'
@@ -202,7 +203,7 @@ END
 
 @test "one in the gate that is not stopped but cannot be woken is passed, too" {
     held_by A x.lock
-    # It stands in the gate, as a waiter on another host's kernel or in a frozen cgroup would, and never asks for the lock.
+    # It stands in the gate, as a waiter in a frozen cgroup would, and never asks for the lock.
     launch G tool hold .sage-flock/x.lock/gate sh -c 'echo ready; read -r _ <"$STAGE/events.never"'
     mkfifo "$STAGE/events.never"
     expect ready
@@ -211,6 +212,20 @@ END
     leaves A
     expect 'sage-flock: x.lock: free, but *, first in the queue, does not wake up: going before it'
     gets exclusive x.lock C
+}
+
+@test "a command that ends at once is heard of, right after a wait as well" {
+    for _ in 1 2 3 4 5 6 7 8 9 10; do
+        held_by A x.lock
+        for name in B C D; do
+            launch "$name" sage-flock x.lock true
+            expect 'sage-flock: waiting for *'
+        done
+        leaves A
+        for name in A B C D; do ends "$name" 0; done
+        for _ in 1 2 3; do expect_got exclusive x.lock; done
+        rm "$STAGE/A.gate"
+    done
 }
 
 @test "Ctrl-Z takes a waiter out of the queue; continued it queues anew" {

@@ -1,4 +1,4 @@
-"""A signal at every system call of a wrapper's life, one after the other: none may be lost, and none end in a traceback.
+"""A signal at every system call of a wrapper's life, one after the other: none may be lost or end in a traceback.
 
     moments.py [--signals=INT,TERM] [--every=1] [--workers=2]
 

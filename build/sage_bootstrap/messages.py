@@ -11,8 +11,8 @@ CONFLICT, USAGE, FAILED, CANNOT_RUN, NOT_FOUND = 1, 2, 125, 126, 127
 _PLAIN = frozenset('abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ'
                    '0123456789_-+=./:,@%^')
 
-# Unicode's format characters and separators of lines, as ranges: they turn text round or hide it.  (On a narrow build of
-# Python 2 those above ffff are two halves, whose first is db40 where it hides anything.)
+# Unicode's format characters and separators of lines, as ranges: they turn text round or hide it.  (On a narrow build
+# of Python 2 those above ffff are two halves, whose first is db40 where it hides anything.)
 _INVISIBLE = ((0xad, 0xad), (0x600, 0x605), (0x61c, 0x61c), (0x6dd, 0x6dd), (0x70f, 0x70f), (0x890, 0x891),
               (0x8e2, 0x8e2), (0x180e, 0x180e), (0x200b, 0x200f), (0x2028, 0x202e), (0x2060, 0x206f),
               (0xdb40, 0xdb40), (0xfeff, 0xfeff), (0xfff9, 0xfffb), (0x110bd, 0x110bd), (0x110cd, 0x110cd),
