@@ -48,7 +48,7 @@ install:
 	@PYTHON='$(PYTHON)' $(TOP)/build/bin/SAGE_FLOCK >/dev/null
 	rm -rf $(INSTALLED)
 	mkdir -p $(INSTALLED)/build $(DESTDIR)$(PREFIX)/bin
-	cd $(TOP)/build && cp -RP bin make sage_bootstrap $(INSTALLED)/build
+	cd $(TOP)/build && cp -RP bin make sage_bootstrap sage_flock $(INSTALLED)/build
 	find $(INSTALLED) -name __pycache__ -prune -exec rm -rf {} +
 	find $(INSTALLED) -name '*.pyc' -exec rm -f {} +
 	for tool in sage-flock sage-flock-report; do \
@@ -58,7 +58,9 @@ install:
 	    { [ -z '$(PYTHON)' ] && python -c '' 2>/dev/null || for tool in sage-flock sage-flock-report; do \
 	        sed "1s|.*|#!$$python|" $(TOP)/build/bin/$$tool >$(INSTALLED)/build/bin/$$tool || exit; \
 	    done; } && \
-	    $$python -m compileall -q -d $(PREFIX)/lib/sage-flock/build/sage_bootstrap $(INSTALLED)/build/sage_bootstrap
+	    for package in sage_bootstrap sage_flock; do \
+	        $$python -m compileall -q -d $(PREFIX)/lib/sage-flock/build/$$package $(INSTALLED)/build/$$package || exit; \
+	    done
 	mkdir -p $(SHARE)/man/man1 $(SHARE)/bash-completion/completions $(SHARE)/zsh/site-functions
 	cp $(TOP)/build/man/sage-flock.1 $(SHARE)/man/man1
 	cp $(TOP)/build/completion/sage-flock.bash $(SHARE)/bash-completion/completions/sage-flock

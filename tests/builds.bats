@@ -19,8 +19,8 @@ builds() {
 # shortened LIMIT: the kit in which the longest waits for a slot have that many seconds.
 shortened() {
     cp -R "$ROOT/build" kit
-    sed -i.old "s/^_LIMIT = [0-9]*/_LIMIT = $1/" kit/sage_bootstrap/slots.py
-    grep -q "^_LIMIT = $1 " kit/sage_bootstrap/slots.py
+    sed -i.old "s/^_LIMIT = [0-9]*/_LIMIT = $1/" kit/sage_flock/slots.py
+    grep -q "^_LIMIT = $1 " kit/sage_flock/slots.py
     export KIT=$PWD/kit
 }
 

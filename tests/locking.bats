@@ -143,7 +143,7 @@ def refused(*args):
     raise _thread.error("can't start new thread")
 _thread.start_new_thread = refused
 sys.path.insert(0, sys.argv.pop(1))
-from sage_bootstrap.cmdline import main
+from sage_flock.call import main
 main(sys.argv[1:])
 END
     held_by A x.lock
@@ -405,7 +405,7 @@ END
 
 @test "the standard library's argparse is not needed" {
     mkdir build
-    cp -R "$ROOT/build/bin" "$ROOT/build/sage_bootstrap" build/
+    cp -R "$ROOT/build/bin" "$ROOT/build/sage_bootstrap" "$ROOT/build/sage_flock" build/
     # The folder of the script comes before the standard library on sys.path.
     echo 'raise ImportError("argparse is not for us")' >build/bin/argparse.py
     mkdir bin

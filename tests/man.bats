@@ -22,7 +22,7 @@ in_manual() {
 }
 
 @test "the manual's variables are those that the code looks at" {
-    grep -h -o -E "(getenv\(|HELD = )'(SAGE|MAKEFLAGS)[A-Z_]*'" "$ROOT"/build/sage_bootstrap/*.py |
+    grep -h -o -E "(getenv\(|HELD = )'(SAGE|MAKEFLAGS)[A-Z_]*'" "$ROOT"/build/sage_flock/*.py "$ROOT"/build/sage_flock/*/*.py |
         grep -o -E '(SAGE|MAKEFLAGS)[A-Z_]*' | sort -u >code
     sed -n 's/^\.It Ev //p' "$PAGE" | sort -u >manual
     [ -s code ]

@@ -230,13 +230,14 @@ live() {
     cat >plant.py <<'END'
 import os, sys
 sys.path.insert(0, sys.argv[1])
-from sage_bootstrap import host, sidecar
+from sage_flock import python
+from sage_flock.files import sidecar
 side = sidecar.Sidecar(os.path.realpath('x.lock'))
 clock = [0.0]
 def now():
     clock[0] += 0.001
     return clock[0]
-host.now = now
+python.now = now
 looks = []
 def look_at(name):
     looks.append(name)

@@ -97,7 +97,7 @@ def _events(calls, later, mono):
 
 
 def write(path, writers, lines):
-    from sage_bootstrap import events
+    from sage_flock import events
     children = []
     share = int(lines) // int(writers)
     gate, opened = os.pipe()        # they begin together, when it is closed

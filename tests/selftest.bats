@@ -13,7 +13,7 @@ def flock(fd, operation):
     if not (eval(sys.argv[2])):
         real(fd, operation)
 fcntl.flock = flock
-from sage_bootstrap.cmdline import main
+from sage_flock.call import main
 main(["--self-test", "."])' "$ROOT/build" "$1"
 }
 

@@ -39,8 +39,8 @@ pools() {
 
 @test "no wait for a slot is without a limit" {
     cp -R "$ROOT/build" kit
-    sed -i.old 's/^_LIMIT = [0-9]*/_LIMIT = 1/' kit/sage_bootstrap/slots.py
-    grep -q '^_LIMIT = 1 ' kit/sage_bootstrap/slots.py
+    sed -i.old 's/^_LIMIT = [0-9]*/_LIMIT = 1/' kit/sage_flock/slots.py
+    grep -q '^_LIMIT = 1 ' kit/sage_flock/slots.py
     SAGE_FLOCK_ITSELF[${#SAGE_FLOCK_ITSELF[@]} - 1]=$PWD/kit/bin/sage-flock
     pools waits pipe limits
 }

@@ -23,9 +23,10 @@ import threading
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'build'))
 
-from sage_bootstrap import deadlock, locks, sidecar, taking
+from sage_flock import files, request as asked
+from sage_flock.files import deadlock, locks, sidecar, taking
 
-EXCLUSIVE, SHARED = locks.EXCLUSIVE, locks.SHARED
+EXCLUSIVE, SHARED = asked.EXCLUSIVE, asked.SHARED
 WATCHED = [(posix, name) for name in ('open', 'close', 'rename', 'unlink', 'symlink', 'write', 'listdir', 'readlink')]
 WATCHED += [(fcntl, 'flock')]
 
@@ -82,7 +83,7 @@ class Stage(object):
 
     def lock(self):
         """Another process's lock: one more open file."""
-        return locks.open_named(self.path)
+        return files.open_named(self.path, self.path)
 
     def is_held(self, path):
         """Has anybody that file locked?"""
@@ -111,7 +112,7 @@ class Stage(object):
 
 
 def request(mode, **more):
-    return taking.Request(mode, ['true'], quiet=True, **more)
+    return asked.Request(mode, ['true'], quiet=True, **more)
 
 
 def test_taken_at_once_and_released(stage):
@@ -205,7 +206,7 @@ def test_two_readers(stage):
 
 def test_pointers(stage):
     """A waiter leaves its pointers before it looks for rings, and takes them along when it holds."""
-    outer = taking.take(locks.open_named(stage.folder + '/outer.lock'), request(EXCLUSIVE))
+    outer = taking.take(files.open_named('outer.lock', stage.folder + '/outer.lock'), request(EXCLUSIVE))
     first = taking.take(stage.lock(), request(EXCLUSIVE))
 
     def pointers():
@@ -221,9 +222,9 @@ def test_pointers(stage):
 
     looked = []
     ring, deadlock.ring = deadlock.ring, look_for_rings
-    os.environ[sidecar.HELD] = sidecar.pass_on([outer.record.path])
+    os.environ[asked.HELD] = asked.pass_on([outer.record.path])
     environ = dict(posix.environ)
-    posix.environ[sidecar.HELD.encode() if bytes is not str else sidecar.HELD] = os.environ[sidecar.HELD].encode()
+    posix.environ[asked.HELD.encode() if bytes is not str else asked.HELD] = os.environ[asked.HELD].encode()
     try:
         with Steps(observe, lambda fd: os.fstat(fd).st_ino == os.stat(stage.path).st_ino and first.release()):
             taking.take(stage.lock(), request(EXCLUSIVE))
@@ -231,7 +232,7 @@ def test_pointers(stage):
         deadlock.ring = ring
         posix.environ.clear()
         posix.environ.update(environ)
-        del os.environ[sidecar.HELD]
+        del os.environ[asked.HELD]
     if looked != [1]:
         raise AssertionError('looked for rings with so many pointers: %s' % looked)
     if pointers():

@@ -1,23 +1,24 @@
 """Locks that hosts without a common file system share: kept by etcd.
 
-The same interface as locks.Lock has, for addresses that go
-`etcd://HOST:PORT[,HOST:PORT...]/FOLDER/NAME`.  The protocol is in
-etcd_queue.py, the talk with the servers in etcd_http.py; waiting and the
-keeper, which watches over lease and command, load when they are needed.
+An engine as engines.py wants it, for addresses that go
+`etcd://HOST:PORT[,HOST:PORT...]/FOLDER/NAME`.  The protocol is in queue.py,
+the talk with the servers in http.py; waiting and the keeper, which watches
+over lease and command, load when they are needed.
 """
 
 import time
 
-from sage_bootstrap import coalesce, etcd_http, host, locks, sidecar, taking
-from sage_bootstrap.etcd_http import Refused, Unreachable, decoded, encoded
-from sage_bootstrap.etcd_queue import Place, Queue, folder_end, put, span, whole_queue
-from sage_bootstrap.host import signal
-from sage_bootstrap.messages import USAGE, Failure, say
+from sage_flock import python, sweeps
+from sage_flock.etcd import http
+from sage_flock.etcd.http import Refused, Unreachable, decoded, encoded
+from sage_flock.etcd.queue import HASTE, Place, Queue, folder_end, put, span, whole_queue
+from sage_flock.python import signal
+from sage_flock.messages import USAGE, Failure, say
+from sage_flock.request import EXCLUSIVE, Hold, held
 
 _SCHEME = 'etcd://'
 _PORT = '2379'
 _LEASE = '10'           # seconds; SAGE_FLOCK_LEASE
-_HASTE = 2.0            # seconds for a goodbye that may fail
 _DEADLY = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT)
 
 
@@ -37,9 +38,9 @@ def names(url):
                        if name and '/' not in name and not rest.startswith('sweep/')]))
 
 
-def users(url):
+def users(name, url):
     """Who uses the lock at `url`, as a list of dicts for status.py."""
-    queue = Lock(url, url).queue()
+    queue = Lock(name, url).queue()
     rows = []
     for state, entries in (('holds', queue.holders()), ('waits', queue.waiters())):
         for one in entries:
@@ -50,7 +51,7 @@ def users(url):
 
 
 class Lock(object):
-    """A lock at an etcd:// address; see locks.Lock."""
+    """A lock at an etcd:// address; see files.Lock."""
 
     fd = None
     ours = True
@@ -66,22 +67,22 @@ class Lock(object):
         self.place = None
 
     def hold(self, request):
-        """Take it as a taking.Request asks: a Hold, or None when it was not
+        """Take it as a request.Request asks: a Hold, or None when it was not
         got in time.  Raises Failure."""
-        ancestors = sidecar.inherited_records()
+        ancestors = held()
         if self._covered(request.mode, ancestors):
             request.note('got', nested=True, lent=False)
-            return Hold(self, None, ancestors, nested=True)
+            return EtcdHold(self, None, ancestors, nested=True)
         self.place = Place(self.client, self.path, request, _lease_seconds())
         _leave_when_dying(self.place)
         try:
             return _told(self.name, self._take, request, ancestors)
         except Failure:
-            leave_quietly(self.place)
+            self.place.leave_quietly()
             raise
 
     def sweep(self, key):
-        """The coalesce.Sweep called `key` of this lock."""
+        """The sweeps.Sweep called `key` of this lock."""
         return Sweep(self, key)
 
     def drop(self):
@@ -98,12 +99,12 @@ class Lock(object):
             if not request.wait:
                 self.place.leave()
                 return None
-            from sage_bootstrap import etcd_waiting
-            got, loan = etcd_waiting.wait(self, queue, request, ancestors)
+            from sage_flock.etcd import waiting
+            got, loan = waiting.wait(self, queue, request, ancestors)
             if not got:
                 return None
         request.note('got', nested=False, lent=loan is not None)
-        return Hold(self, self.place, ancestors, loan=loan)
+        return EtcdHold(self, self.place, ancestors, loan=loan)
 
     def _covered(self, mode, ancestors):
         """Does a lock held by an ancestor cover this call?"""
@@ -113,17 +114,17 @@ class Lock(object):
             return False
         queue = self.queue()
         modes = [one.mode for one in queue.places if one.id in ids and one.id in queue.runs]
-        if modes and mode == locks.EXCLUSIVE and locks.EXCLUSIVE not in modes:
+        if modes and mode == EXCLUSIVE and EXCLUSIVE not in modes:
             raise Failure(self.name, 'held shared by the command that this one runs under, '
                           'so an exclusive lock would wait for itself')
         return bool(modes)
 
 
-class Hold(taking.Hold):
-    """A lock that etcd keeps for us; see taking.Hold."""
+class EtcdHold(Hold):
+    """A lock that etcd keeps for us; see request.Hold."""
 
     def __init__(self, lock, place, ancestors, nested=False, loan=None):
-        taking.Hold.__init__(self, lock, None, ancestors, nested, loan)
+        Hold.__init__(self, lock, ancestors, nested, loan)
         self.place = place
         self.keeper = None
         if place:
@@ -141,7 +142,7 @@ class Hold(taking.Hold):
         place, self.place = self.place, None
         why = self.keeper.over() if self.keeper else ''
         try:
-            if not place.leave(_HASTE if why else None) and not why:
+            if not place.leave(HASTE if why else None) and not why:
                 why = 'its lease has ended'
         except (Unreachable, Refused) as error:
             if not why:
@@ -149,24 +150,24 @@ class Hold(taking.Hold):
         if why:
             raise Failure(self.lock.name, 'lost while the command ran: ' + why)
 
-    def _is_awaited(self):
+    def is_awaited(self):
         """No: who waits on etcd has lent its slot, or is on another host.  But
         until the command runs nobody else keeps the lease alive."""
         lease = self.place.lease
         try:
-            if host.now() >= lease.due:
-                lease.renew(max(0.5, lease.until - host.now()))
+            if python.now() >= lease.due:
+                lease.renew(max(0.5, lease.until - python.now()))
         except (Unreachable, Refused):
             pass            # the keeper will find out what that means
         return False
 
     def _watch(self, process):
         """The command runs as `process`: see that it ends when the lock does."""
-        from sage_bootstrap import etcd_keeper
-        self.keeper = etcd_keeper.Keeper(self.place, self.lock.name, process)
+        from sage_flock.etcd import keeper
+        self.keeper = keeper.Keeper(self.place, self.lock.name, process)
 
 
-class Sweep(coalesce.Sweep):
+class Sweep(sweeps.Sweep):
     """One call's share in the sweeps of a lock that etcd keeps."""
 
     def __init__(self, lock, key):
@@ -178,7 +179,7 @@ class Sweep(coalesce.Sweep):
         """Write down that our sweep did it, if that can be done now: else the
         next in line runs its own."""
         try:
-            coalesce.Sweep.succeeded(self)
+            sweeps.Sweep.succeeded(self)
         except Failure:
             pass            # if it is because the lock was lost, the release will say so
 
@@ -188,7 +189,7 @@ class Sweep(coalesce.Sweep):
     def _numbers(self, change=None):
         lock = self._lock
         found = _told(lock.name, lock.client.ask, '/v3/kv/range', {'key': encoded(self._key)})
-        numbers = coalesce.parse(host.raw(decoded(found.get('kvs', [{}])[0].get('value', ''))))
+        numbers = sweeps.parse(python.raw(decoded(found.get('kvs', [{}])[0].get('value', ''))))
         if change:
             done = _told(lock.name, lock.client.ask, '/v3/kv/txn', {
                 'compare': [lock.place.is_ours()],
@@ -198,24 +199,14 @@ class Sweep(coalesce.Sweep):
         return numbers
 
 
-def leave_quietly(place):
-    """Leave the Place, if that can be done soon: else its lease ends it."""
-    place.client.close()        # whatever was being asked when we were interrupted
-    try:
-        if place.lease:
-            place.leave(_HASTE)
-    except (Unreachable, Refused):
-        pass
-
-
 def _leave_when_dying(place):
     """Let a signal that ends us leave the Place, where its command does not
     run yet: others would wait until the lease ends."""
     def leave_and_die(number, frame):
         for each in _DEADLY:
             signal.signal(each, signal.SIG_IGN)
-        leave_quietly(place)
-        from sage_bootstrap import command
+        place.leave_quietly()
+        from sage_flock import command
         command.end_like(number)
 
     for number in _DEADLY:
@@ -234,12 +225,12 @@ def _told(name, action, *args):
 
 
 def _client(servers):
-    return etcd_http.Client(servers, _lease_seconds())
+    return http.Client(servers, _lease_seconds())
 
 
 def _lease_seconds():
-    word = host.getenv('SAGE_FLOCK_LEASE') or _LEASE
-    if not host.is_number(word) or not 1 <= int(word) <= 3600:
+    word = python.getenv('SAGE_FLOCK_LEASE') or _LEASE
+    if not python.is_number(word) or not 1 <= int(word) <= 3600:
         raise Failure('SAGE_FLOCK_LEASE', "'%s' is no whole number of seconds up to 3600" % word,
                       USAGE)
     return int(word)
@@ -253,7 +244,7 @@ def _parsed(url):
         name, colon, port = one.rpartition(':')
         if not colon or port.endswith(']'):
             name, port = one, _PORT
-        if not name or not host.is_number(port) or int(port) > 65535:
+        if not name or not python.is_number(port) or int(port) > 65535:
             raise Failure(url, "'%s' is no server: it goes HOST:PORT" % one, USAGE)
         servers.append((name.strip('[]'), port))
     return servers, '/'.join([''] + [part for part in path.split('/') if part])

@@ -24,8 +24,10 @@ import fcntl
 import posix
 import time
 
-from sage_bootstrap import host, locks, sidecar
-from sage_bootstrap.messages import Failure
+from sage_flock import python
+from sage_flock.files import locks, sidecar
+from sage_flock.request import EXCLUSIVE
+from sage_flock.messages import Failure
 
 _TRIES, _PAUSE = 200, 0.001     # how often, and how far apart in seconds, a turn is asked for
 
@@ -36,7 +38,7 @@ def exclusively(side):
     # The folder itself, because any name in it may be a lock's.
     path = side.folder.rpartition('/')[0]
     try:
-        fd = host.private(posix.open(path, posix.O_RDONLY | host.NOFOLLOW))
+        fd = python.private(posix.open(path, posix.O_RDONLY | python.NOFOLLOW))
     except OSError:
         return None
     # Without a turn, as on NFS or beside somebody who was stopped in his, two
@@ -93,11 +95,11 @@ def _blockers(side, mode, state, record):
     exclusive waiter in the gate if it is for his sake)."""
     try:
         holders = side.records(sidecar.HOLDS)
-        if mode == locks.EXCLUSIVE or [h for h in holders if h.mode == locks.EXCLUSIVE]:
+        if mode == EXCLUSIVE or [h for h in holders if h.mode == EXCLUSIVE]:
             return holders, None
         if state == sidecar.QUEUES:
             for one in side.records(sidecar.AT_GATE):
-                if one.mode == locks.EXCLUSIVE and not one.timed:
+                if one.mode == EXCLUSIVE and not one.timed:
                     return holders, one.id
     except OSError:         # the folder is gone
         pass

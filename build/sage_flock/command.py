@@ -27,9 +27,9 @@ import errno
 import fcntl
 import posix
 
-from sage_bootstrap import host
-from sage_bootstrap.host import signal
-from sage_bootstrap.messages import CANNOT_RUN, NOT_FOUND, Failure, reason, say
+from sage_flock import python
+from sage_flock.python import signal
+from sage_flock.messages import CANNOT_RUN, NOT_FOUND, Failure, reason, say
 
 _PASSED_ON = (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 _FROM_TERMINAL = (signal.SIGINT, signal.SIGQUIT)
@@ -53,7 +53,7 @@ class Command(object):
     def __init__(self, argv, environment, closed=()):
         self.argv = argv
         self.path = find(argv[0])
-        self.environment = host.environment(environment)
+        self.environment = python.environment(environment)
         for fd in closed:
             fcntl.fcntl(fd, fcntl.F_SETFD, fcntl.FD_CLOEXEC)
 
@@ -180,9 +180,9 @@ class _Listener(object):
         if info.si_signo in _TO_GROUP and not info.si_pid and info.si_code:
             return posix.getpgid(child) == posix.getpgrp()
         sender, when = self.heard.get(info.si_signo, (None, 0))
-        self.heard[info.si_signo] = info.si_pid, host.now()
+        self.heard[info.si_signo] = info.si_pid, python.now()
         return (info.si_pid == posix.getppid() != (sender or info.si_pid)
-                and host.now() - when < _SAME)
+                and python.now() - when < _SAME)
 
 
 class _Relay(object):
@@ -199,10 +199,10 @@ class _Relay(object):
         # for a signal that comes just before a waitpid(2) would run only after
         # it.  This pipe gets a byte the moment that a signal comes.
         self.heard, waker = posix.pipe()
-        host.private(self.heard)
+        python.private(self.heard)
         fcntl.fcntl(waker, fcntl.F_SETFL, posix.O_NONBLOCK)
-        signal.set_wakeup_fd(host.private(waker))
-        self.started, self.starts = [host.private(fd) for fd in posix.pipe()]
+        signal.set_wakeup_fd(python.private(waker))
+        self.started, self.starts = [python.private(fd) for fd in posix.pipe()]
         for number in self.changed:
             signal.signal(number, self._pass_on)
         signal.signal(signal.SIGCHLD, _nothing)     # ignored, it would lose the command's status
@@ -273,7 +273,7 @@ def find(name):
     if '/' in name:
         candidates = [name]
     else:
-        path = host.getenv('PATH') or '/bin:/usr/bin'
+        path = python.getenv('PATH') or '/bin:/usr/bin'
         candidates = [(folder or '.') + '/' + name for folder in path.split(':')]
     denied = None
     for candidate in candidates if name else ():

@@ -1,88 +1,22 @@
-"""Who holds a lock and who waits for it, by its records and by /proc.
+"""Who holds a lock and what our ancestors are, as Linux's /proc tells.
 
-A holder without a record is one that did not come through sage-flock, or
-through a descriptor of a shell; Linux tells of those in /proc.
+https://man7.org/linux/man-pages/man5/proc_locks.5.html lists every lock with
+the process that took it.  Elsewhere nothing is known, and all of this says so.
 """
 
 import posix
-import time
 
-from sage_bootstrap import host, locks, sidecar
-from sage_bootstrap.messages import duration, quoted
-
-_NAMED = 3      # how many holders a line names before it counts the rest
+from sage_flock import python
+from sage_flock.messages import quoted
+from sage_flock.request import EXCLUSIVE, SHARED
 
 
-def process_ids(lock, side):
-    """The process ids, as int, of those who hold `lock`."""
-    pids = []
-    try:
-        for one in side.records(sidecar.HOLDS) if side else ():
-            if sidecar.pid_of(one.id) != '?':
-                pids.append(int(sidecar.pid_of(one.id)))
-    except OSError:
-        pass
-    return pids or [pid for pid, _ in foreign(lock.fd)]
-
-
-def is_passing(lock, side, mode):
-    """Is nobody in the way of a waiter in `mode` but others who share, too?
-    They only pass the gate, and are out of it in a moment."""
-    if mode != locks.SHARED or not side:
-        return False
-    try:
-        seen = side.records(sidecar.HOLDS + sidecar.AT_GATE)
-    except OSError:
-        return False
-    if [one for one in seen if one.mode == locks.EXCLUSIVE]:
-        return False
-    return bool([one for one in seen if one.state == sidecar.HOLDS] or not foreign(lock.fd))
-
-
-def in_words(lock, side, mode, mine):
-    """Whom a waiter in `mode` waits for, as a clause for people; '' if unknown.
-
-    mine: our own record, which does not count; None if we have none.
-    """
-    try:
-        seen = side.records(sidecar.HOLDS + sidecar.AT_GATE) if side else []
-    except OSError:
-        seen = []
-    held = [one for one in seen if one.state == sidecar.HOLDS]
-    names = [told(one) for one in held]
-    names += ["%d '%s'" % one for one in foreign(lock.fd, [sidecar.pid_of(h.id) for h in held])]
-    line = 'held by ' + listed(names) if names else ''
-    if held and mode == locks.SHARED and not [h for h in held if h.mode == locks.EXCLUSIVE]:
-        line += _behind([one for one in seen if one.state == sidecar.AT_GATE], mine)
-    return line
-
-
-def told(one):
-    """A sidecar.Seen in words: pid, command, for how long."""
-    return "%s '%s' for %s" % (sidecar.pid_of(one.id), one.command,
-                               duration(max(0, time.time() - one.since)))
-
-
-def _behind(gate, mine):
-    for one in gate:
-        if not mine or one.id != mine.id:
-            return "; before us waits %s '%s'" % (sidecar.pid_of(one.id), one.command)
-    return ''
-
-
-def listed(names):
-    """The words `names` as a clause; of many the first, and how many more."""
-    if len(names) > _NAMED:
-        names = names[:_NAMED] + ['%d more' % (len(names) - _NAMED)]
-    return ' and '.join([', '.join(names[:-1])] * (len(names) > 1) + names[-1:])
-
-
-def mode_through(lock):
-    """The mode in which the descriptor of `lock` holds it already: a shell's
+def mode_through(fd):
+    """The mode in which the descriptor `fd` holds its lock already: a shell's
     may.  None if it does not, or without /proc."""
-    for line in _lines('/proc/self/fdinfo/%d' % lock.fd):
+    for line in _lines('/proc/self/fdinfo/%d' % fd):
         if line.startswith('lock:') and ' FLOCK ' in line:
-            return locks.EXCLUSIVE if ' WRITE ' in line else locks.SHARED
+            return EXCLUSIVE if ' WRITE ' in line else SHARED
     return None
 
 
@@ -101,10 +35,10 @@ def named(pids):
 def _stat(pid):
     """The state of a process, one letter, and its parent's id, as str; '' if it is gone."""
     try:
-        data = host.read_file('/proc/%s/stat' % pid, 4096)
+        data = python.read_file('/proc/%s/stat' % pid, 4096)
     except OSError:
         return '', ''
-    return (host.text(data).rpartition(')')[2].split() + ['', ''])[:2]
+    return (python.text(data).rpartition(')')[2].split() + ['', ''])[:2]
 
 
 def _lockers(fd):
@@ -115,7 +49,7 @@ def _lockers(fd):
     for line in _lines('/proc/locks'):
         words = line.split()
         if len(words) > 5 and words[1] == 'FLOCK' and (words[5] + ' ').endswith(inode):
-            found.append((words[4], locks.EXCLUSIVE if words[3] == 'WRITE' else locks.SHARED))
+            found.append((words[4], EXCLUSIVE if words[3] == 'WRITE' else SHARED))
     return found
 
 
@@ -135,20 +69,20 @@ class Ancestor(object):
         self.waits = _lines('/proc/%s/wchan' % pid)[:1] == ['do_wait']
 
 
-def ancestor(lock):
-    """The Ancestor of ours that holds `lock`, as /proc tells, or None.
+def ancestor(fd):
+    """The Ancestor of ours that holds the lock of the file behind `fd`, as /proc tells, or None.
 
     Its record may be out of sight (`env -i` has removed SAGE_FLOCK_HELD), gone
     with its folder, or was not made on a full disk.
     """
-    lockers = _lockers(lock.fd)
+    lockers = _lockers(fd)
     line = _line_of_descent() if lockers else []
     for pid, mode in lockers:
         if pid in line:
             return Ancestor(pid, mode)
-        if not host.is_there('/proc/' + pid):       # then whoever still has its descriptor
+        if not python.is_there('/proc/' + pid):       # then whoever still has its descriptor
             for heir in line:
-                if _keeps('/proc/%s/fdinfo' % heir, _inode(lock.fd)):
+                if _keeps('/proc/%s/fdinfo' % heir, _inode(fd)):
                     return Ancestor(heir, mode)
     return None
 
@@ -167,7 +101,7 @@ def _is_sage_flock(pid):
     """Is it one of us: a Python whose script is called so?  It is our ancestor
     and has the lock: nobody gains by looking like one."""
     try:
-        words = host.text(host.read_file('/proc/%s/cmdline' % pid, 4096)).split('\0')
+        words = python.text(python.read_file('/proc/%s/cmdline' % pid, 4096)).split('\0')
     except OSError:
         return False
     scripts = [word for word in words[1:] if not word.startswith('-')]
@@ -186,31 +120,23 @@ def foreign(fd, known=()):
     for word, _ in _lockers(fd):
         if word in known:
             continue
-        if host.is_there('/proc/' + word):
+        if python.is_there('/proc/' + word):
             pids.append(int(word))
         else:
             pids.extend(_keepers(_inode(fd)))
     return [(pid, _command(pid)) for pid in sorted(set(pids)) if pid != posix.getpid()]
 
 
-def have_slots(lock, side):
-    """May somebody wait for `lock` who occupies a job slot meanwhile?  Those
-    of our waiters who have lent theirs do not."""
-    try:
-        waiters = side.records(sidecar.QUEUES + sidecar.AT_GATE) if side else []
-    except OSError:
-        waiters = []
-    if [one for one in waiters if one.fields.get('lent') != '1']:
-        return True
-    known = [sidecar.pid_of(one.id) for one in waiters]
-    inode = _inode(lock.fd)
-    blocked = [line.split() for line in _lines('/proc/locks') if ' -> ' in line]
-    return bool([words for words in blocked
-                 if len(words) > 6 and words[5] not in known and (words[6] + ' ').endswith(inode)])
+def blocked(fd):
+    """The process ids, as str, of those who are blocked in flock(2) on the
+    file behind `fd`."""
+    inode = _inode(fd)
+    waiting = [line.split() for line in _lines('/proc/locks') if ' -> ' in line]
+    return [words[5] for words in waiting if len(words) > 6 and (words[6] + ' ').endswith(inode)]
 
 
-def locked_above(ours):
-    """Does an ancestor of this process hold a lock, other than under the
+def is_locked_above(ours):
+    """Does an ancestor of this process hold a lock, other than those of the
     records `ours` (paths), as far as /proc tells?
 
     What counts is below the make that owns our job slot: nobody in its slots
@@ -218,14 +144,12 @@ def locked_above(ours):
     MAKEFLAGS tells who is below.
     """
     held = set()
-    pid = posix.getppid()
-    while pid > 1:
+    for pid in _line_of_descent():
         locked = set(_locked_by(pid))
         try:
-            if b'--jobserver' not in host.read_file('/proc/%d/environ' % pid, 1 << 22):
+            if b'--jobserver' not in python.read_file('/proc/%s/environ' % pid, 1 << 22):
                 held -= locked
                 break
-            pid = _parent(pid)
         except OSError:
             break
         held |= locked
@@ -235,7 +159,7 @@ def locked_above(ours):
 def _locked_by(pid):
     """The inodes, as the kernel writes them, that a process has locked or
     that are locked by descriptors which it inherited."""
-    folder = '/proc/%d/fdinfo' % pid
+    folder = '/proc/%s/fdinfo' % pid
     try:
         names = posix.listdir(folder)
     except OSError:         # gone, or another user's
@@ -247,7 +171,7 @@ def _locked_by(pid):
 
 
 def _inodes_of(records):
-    """The inodes of records and of the lock files that they are about."""
+    """The inodes, as str, of `records` and of the lock files that they are about."""
     for path in records:
         folder, _, _ = path.rpartition('/')
         parent, _, name = folder.rpartition('/')
@@ -256,11 +180,6 @@ def _inodes_of(records):
                 yield '%d' % posix.stat(one).st_ino
             except OSError:
                 pass
-
-
-def _parent(pid):
-    """The parent's process id.  OSError if the process is gone."""
-    return int(host.read_file('/proc/%d/stat' % pid, 4096).rpartition(b')')[2].split()[1])
 
 
 def _inode(fd):
@@ -294,7 +213,7 @@ def _keeps(folder, inode):
 
 def _command(pid):
     try:
-        words = host.text(host.read_file('/proc/%d/cmdline' % pid, 4096)).split('\0')
+        words = python.text(python.read_file('/proc/%d/cmdline' % pid, 4096)).split('\0')
     except OSError:
         return '?'
     return quoted([word for word in words if word] or ['?'])
@@ -302,6 +221,6 @@ def _command(pid):
 
 def _lines(path):
     try:
-        return host.text(host.read_file(path, 1 << 22)).split('\n')
+        return python.text(python.read_file(path, 1 << 22)).split('\n')
     except OSError:
         return []

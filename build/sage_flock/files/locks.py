@@ -9,11 +9,12 @@ import errno
 import fcntl
 import posix
 
-from sage_bootstrap import host
-from sage_bootstrap.messages import Failure, reason, say
+from sage_flock import python
+from sage_flock.messages import Failure, reason, say
+from sage_flock.request import EXCLUSIVE, SHARED
 
-SHARED, EXCLUSIVE = 'shared', 'exclusive'
 OPERATION = {SHARED: fcntl.LOCK_SH, EXCLUSIVE: fcntl.LOCK_EX}
+
 _READ_ONLY_INSTEAD = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EISDIR, errno.ETXTBSY)
 
 
@@ -21,6 +22,7 @@ class Lock(object):
     """An open lock file.
 
     name   what the user called it, for messages
+    path   the file, as it was found by that name; None for a descriptor
     fd     its descriptor, one that the command inherits
     ours   False for a descriptor that a shell opened (the FD form): the lock
            then outlives us
@@ -29,10 +31,11 @@ class Lock(object):
 
     kept = None
 
-    def __init__(self, name, fd, ours):
+    def __init__(self, name, path, fd):
         self.name = name
+        self.path = path
         self.fd = fd
-        self.ours = ours
+        self.ours = path is not None
 
     def title(self):
         """Its name for people: of a descriptor the file as well, where /proc tells."""
@@ -40,17 +43,6 @@ class Lock(object):
             return self.name if self.ours else '%s (%s)' % (self.name, posix.readlink('/proc/self/fd/%d' % self.fd))
         except OSError:
             return self.name
-
-    def hold(self, request):
-        """Take it as a taking.Request asks: a taking.Hold, or None when it was
-        not got in time.  Raises Failure."""
-        from sage_bootstrap import taking
-        return taking.take(self, request)
-
-    def sweep(self, key):
-        """The coalesce.Sweep called `key` of this lock; sidecar.Unavailable."""
-        from sage_bootstrap import coalesce
-        return coalesce.Sweep(self, key)
 
     def take(self, mode, block=True):
         """Lock it `mode`; False if that would block and `block` is False.
@@ -84,61 +76,21 @@ def flock(fd, operation, name):
                 raise Failure(name, 'cannot be locked: ' + reason(error))
 
 
-def location(name):
-    """The path of the lock called `name`: a name without a slash lives in
-    $SAGE_LOCK_DIR, else $SAGE_LOCAL/var/lock, else the current folder."""
-    if '/' in name:
-        return name
-    folder = host.getenv('SAGE_LOCK_DIR')
-    if not folder and host.getenv('SAGE_LOCAL'):
-        folder = host.getenv('SAGE_LOCAL') + '/var/lock'
-    return folder + '/' * (not folder.endswith('/')) + name if folder else name
-
-
-def open_named(name):
-    """The Lock called `name`, its file and parent folders made where missing.
-
-    Raises Failure where it cannot be opened.
-    """
-    if not name:
-        raise Failure("''", 'is no name for a lock', 2)
-    path = location(name)
-    if '://' in path:
-        return engine(path).open_named(name, path)
+def open_file(path):
+    """A descriptor on the lock file `path`, which the command inherits; that
+    and the folders above it are made where missing.  Raises OSError, and
+    ValueError or TypeError for what can be no path."""
     try:
-        try:
-            fd = _open_file(path)
-        except OSError as error:
-            if error.errno != errno.ENOENT or '/' not in path:
-                raise
-            make_folders(path.rpartition('/')[0])
-            fd = _open_file(path)
-    except (OSError, ValueError, TypeError) as error:
-        raise Failure(path, 'cannot be opened: ' + reason(error))
-    return Lock(name, host.inherited(fd), True)
+        fd = _open(path)
+    except OSError as error:
+        if error.errno != errno.ENOENT or '/' not in path:
+            raise
+        make_folders(path.rpartition('/')[0])
+        fd = _open(path)
+    return python.inherited(fd)
 
 
-def engine(url):
-    """The module that keeps locks at `url`; it opens them as this one does."""
-    if url.startswith('etcd://'):
-        from sage_bootstrap import etcd
-        return etcd
-    raise Failure(url, 'locks are kept in folders and at etcd:// addresses', 2)
-
-
-def open_descriptor(number):
-    """The Lock behind descriptor `number`, which the caller's shell opened.
-
-    Raises Failure where there is none.
-    """
-    try:
-        posix.fstat(number)
-    except (OSError, OverflowError) as error:
-        raise Failure('descriptor %d' % number, reason(error))
-    return Lock(str(number), number, False)
-
-
-def _open_file(path):
+def _open(path):
     # Read-write, because on NFS an exclusive flock(2) needs write access; but a program that is open for writing cannot
     # be run, by anybody.
     denied = None

@@ -37,22 +37,18 @@ import posix
 import stat
 import time
 
-from sage_bootstrap import host, locks
-from sage_bootstrap.messages import shortened
+from sage_flock import python
+from sage_flock.messages import quoted, say, shortened
+from sage_flock.request import EXCLUSIVE, SHARED, Unavailable, held, parse, text_for
 
 QUEUES, AT_GATE, HOLDS = 'q', 'w', 'h'
 FOLDER = '.sage-flock'
-HELD = 'SAGE_FLOCK_HELD'
 _RECORD_LIMIT = 8192
 _NEWBORN = 60           # seconds that making a record may take
 _MANY = 16              # names in a folder that make a look for dead ones due
 _MOST = 20000           # names that are read of a folder, where it can be read in part
 _LARGE = 200000         # bytes: how large a folder is (ext4, tmpfs) that may hold more than that
 _LOOK = 0.03            # seconds that a look at a folder with more than a few names may take
-
-
-class Unavailable(Exception):
-    """Why a lock goes without a sidecar: it works, but plainly."""
 
 
 class Sidecar(object):
@@ -74,12 +70,12 @@ class Sidecar(object):
         """A descriptor on the gate, which no command inherits.  OSError."""
         path = self.folder + '/gate'
         try:
-            fd = _open_for_all(path, posix.O_RDWR | posix.O_CREAT | host.NOFOLLOW, self.mode)
+            fd = _open_for_all(path, posix.O_RDWR | posix.O_CREAT | python.NOFOLLOW, self.mode)
         except OSError as error:
             if error.errno not in (errno.EACCES, errno.EPERM):
                 raise
-            fd = posix.open(path, posix.O_RDONLY | posix.O_NONBLOCK | host.NOFOLLOW)
-        return host.private(fd)
+            fd = posix.open(path, posix.O_RDONLY | posix.O_NONBLOCK | python.NOFOLLOW)
+        return python.private(fd)
 
     def make(self):
         """Make the sidecar's folders, as open to others as the lock's is."""
@@ -116,8 +112,8 @@ class Sidecar(object):
                 if one:
                     seen.append(one)
             if count % _MANY == _MANY - 1:
-                until = until or host.now() + _LOOK
-                if host.now() > until:
+                until = until or python.now() + _LOOK
+                if python.now() > until:
                     break
         seen.sort(key=lambda one: one.since)
         return seen
@@ -132,7 +128,8 @@ class Sidecar(object):
 
     def marks(self, prefix):
         """Descriptors on the live marks whose names begin with `prefix`."""
-        fds = [open_mark(self.folder + '/' + name) for name in self._names() if name.startswith(prefix)]
+        from sage_flock import marks
+        fds = [marks.opened(self.folder + '/' + name) for name in self._names() if name.startswith(prefix)]
         return [fd for fd in fds if fd is not None]
 
     def tidy(self):
@@ -162,7 +159,7 @@ class Sidecar(object):
                 remove(path)
             return None
         if name[0] == 'l':
-            open_mark(path)
+            self.marks(name)
             return None
         fd = open_record(path)
         if fd is None:
@@ -222,12 +219,12 @@ class Record(object):
         self.state = state
         self.id = '%d-%x' % (posix.getpid(), int(time.time() * 1000000))
         newborn = sidecar.folder + '/t.' + self.id
-        fd = _open_for_all(newborn, posix.O_RDWR | posix.O_CREAT | posix.O_EXCL | host.NOFOLLOW,
+        fd = _open_for_all(newborn, posix.O_RDWR | posix.O_CREAT | posix.O_EXCL | python.NOFOLLOW,
                            sidecar.mode & 0o644 | 0o600)
         try:
-            self.fd = host.inherited(fd)
+            self.fd = python.inherited(fd)
             fcntl.flock(self.fd, fcntl.LOCK_EX)
-            posix.write(self.fd, host.raw(text))
+            posix.write(self.fd, python.raw(text))
             posix.rename(newborn, self.path)
         except (IOError, OSError):
             remove(newborn)
@@ -266,7 +263,7 @@ class Record(object):
 
     def add(self, text):
         """Write down what was not known when the record was made."""
-        _try(posix.write, self.fd, host.raw(text))
+        _try(posix.write, self.fd, python.raw(text))
 
     def debts(self):
         """Job slots that were lent under this record: descriptors on the
@@ -282,6 +279,18 @@ class Record(object):
         """Take it away and be without one: nobody else has it open."""
         self.remove()
         posix.close(self.fd)
+
+
+def new_record(side, state, lock, request):
+    """A Record of this call in `state`; None where none can be made."""
+    timed = request.seconds is not None
+    try:
+        return Record(side, state, text_for(
+            request.mode, quoted(request.command, 200), timed))
+    except (IOError, OSError) as error:
+        if request.verbose:
+            say('%s: no record of this call can be left: %s' % (lock.name, error.strerror))
+        return None
 
 
 def _open_for_all(path, flags, mode):
@@ -321,7 +330,7 @@ def of(lock):
         raise Unavailable('it is not a regular file')
     sidecar = Sidecar(_path_of(lock, status), stat.S_IMODE(status.st_mode) & 0o666 | 0o600)
     # One that is there stays: somebody may write into the file he holds.
-    if status.st_size and not host.is_there(sidecar.folder):
+    if status.st_size and not python.is_there(sidecar.folder):
         raise Unavailable('the lock file has content')
     return sidecar
 
@@ -333,7 +342,7 @@ def _path_of(lock, status):
         if not lock.ours:
             raise Unavailable('the path of the descriptor is not known')
         import posixpath
-        path = posixpath.realpath(locks.location(lock.name))
+        path = posixpath.realpath(lock.path)
     try:
         there = posix.stat(path)
     except OSError:
@@ -343,27 +352,10 @@ def _path_of(lock, status):
     return path
 
 
-def text_for(mode, command, timed):
-    """The text of a record: lines of a word and its value."""
-    return 'mode %s\n%scommand %s\n' % (mode, 'timed 1\n' if timed else '', command)
-
-
-def parse(data):
-    """The fields of a record's bytes; of a garbled one those that are whole."""
-    fields = {}
-    for line in host.text(data).split('\n'):
-        word, blank, value = line.partition(' ')
-        if blank:
-            fields[word] = value
-    if fields.get('mode') not in (locks.SHARED, locks.EXCLUSIVE):
-        fields['mode'] = locks.EXCLUSIVE
-    return fields
-
-
 def pid_of(record_id):
     """The process id that a record's ID opens with, as str; '?' if garbled."""
     pid = record_id.partition('-')[0]
-    return pid if host.is_number(pid) and len(pid) < 12 else '?'
+    return pid if python.is_number(pid) and len(pid) < 12 else '?'
 
 
 def holder_of(pointer):
@@ -375,45 +367,11 @@ def open_record(path):
     """A descriptor on the record at `path` for a reader; None if it is gone
     or is no record."""
     try:
-        fd = posix.open(path, posix.O_RDONLY | posix.O_NONBLOCK | host.NOFOLLOW)
+        fd = posix.open(path, posix.O_RDONLY | posix.O_NONBLOCK | python.NOFOLLOW)
     except OSError:
         return None
     if stat.S_ISREG(posix.fstat(fd).st_mode):
         return fd
-    posix.close(fd)
-    return None
-
-
-def leave_marks(held):
-    """A mark at each record path of `held`: (descriptor, path) for as many as
-    can be made."""
-    made = []
-    for path in held:
-        folder, _, name = path.rpartition('/')
-        mark = '%s/l.%s.%d-%x' % (folder, name[2:], posix.getpid(), int(time.time() * 1000000))
-        try:
-            posix.mkfifo(mark, 0o600)
-            made.append((host.private(posix.open(mark, posix.O_RDWR | posix.O_NONBLOCK | host.NOFOLLOW)), mark))
-        except OSError:
-            pass        # an address of another engine, or a folder that is gone or not ours to write
-    return made
-
-
-def open_mark(path):
-    """A descriptor on the mark at `path` while its guardian lives.  None if
-    that is gone, and then the mark is removed, or if it is none of ours."""
-    try:
-        fd = posix.open(path, posix.O_RDONLY | posix.O_NONBLOCK | host.NOFOLLOW)
-    except OSError:
-        return None
-    status = posix.fstat(fd)
-    try:
-        if stat.S_ISFIFO(status.st_mode) and status.st_uid == posix.geteuid():
-            posix.read(fd, 1)
-            remove(path)        # its end: nobody has it open for writing
-    except OSError as error:
-        if error.errno == errno.EAGAIN:
-            return host.private(fd)
     posix.close(fd)
     return None
 
@@ -473,29 +431,18 @@ def _try(function, *words):
         pass
 
 
-# Records that the ancestors of this process hold travel in SAGE_FLOCK_HELD.
-
 def inherited_records():
-    """The paths in SAGE_FLOCK_HELD whose records are live, outermost first,
-    and whatever stands there for locks of another engine: a URL.
+    """What ancestors hold, outermost first: the paths in SAGE_FLOCK_HELD whose
+    records are live, and whatever stands there for locks of another engine.
 
     The variable alone lets nobody in: of a lock that has ended, say under a
     daemon that outlived it, the record is dead.
     """
-    value = host.getenv(HELD)
-    if not value:
-        return []
-    paths = [p.replace('%3A', ':').replace('%25', '%') for p in value.split(':')]
-    return [p for p in paths if '://' in p or _is_held(p)]
+    return [path for path in held() if '://' in path or _is_held(path)]
 
 
 def _is_held(path):
     return path.rpartition('/')[2][:2] == HOLDS + '.' and is_live(path)
-
-
-def pass_on(paths):
-    """The value of SAGE_FLOCK_HELD for the record paths `paths`."""
-    return ':'.join([p.replace('%', '%25').replace(':', '%3A') for p in paths])
 
 
 def held_mode(paths, sidecar):
@@ -503,14 +450,14 @@ def held_mode(paths, sidecar):
     `sidecar`; None if none of them is its."""
     modes = [_mode_at(p) for p in paths if _same_folder(p.rpartition('/')[0], sidecar.folder)]
     modes = [mode for mode in modes if mode]    # without those that have just ended
-    if locks.EXCLUSIVE in modes:
-        return locks.EXCLUSIVE
-    return locks.SHARED if modes else None
+    if EXCLUSIVE in modes:
+        return EXCLUSIVE
+    return SHARED if modes else None
 
 
 def _mode_at(path):
     try:
-        return parse(host.read_file(path, _RECORD_LIMIT))['mode']
+        return parse(python.read_file(path, _RECORD_LIMIT))['mode']
     except OSError:         # it has just ended
         return None
 

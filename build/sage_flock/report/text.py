@@ -2,8 +2,9 @@
 
 import time
 
-from sage_bootstrap import host, report_sums
-from sage_bootstrap.messages import duration, printable, shortened
+from sage_flock import python
+from sage_flock.report.sums import Sums, cause, length, worst_waits
+from sage_flock.messages import duration, printable, shortened
 
 _LOCKS = 8          # how many locks have a line of their own
 _WAITS = 5          # how many of the worst waits are told
@@ -12,10 +13,10 @@ _BOLD, _DIM, _RED, _YELLOW = '1', '2', '31', '33'
 
 def text(report, width, colour):
     """The lines of the report as one str, `width` columns wide where that can be."""
-    sums = report_sums.Sums(report)
+    sums = Sums(report)
     paint = _painted if colour else lambda line, how: line
     lines = _heading(report, sums, paint) + [''] + _locks(sums, width, paint)
-    waits = report_sums.worst_waits(report)
+    waits = worst_waits(report)
     if waits:
         lines += ['', paint('Worst waits', _BOLD)]
         lines += [_wait(call, report, width, paint) for call in waits[:_WAITS]]
@@ -105,10 +106,10 @@ def _seconds(seconds):
 
 def _wait(call, report, width, paint):
     """One of the worst waits: how long, for what, who, and for whom."""
-    seconds = '%8.2f s' % report_sums.length(call.wait())
+    seconds = '%8.2f s' % length(call.wait())
     mark = '*' * call.open + ' (slot lent)' * call.lent
     lock = _text(report.names[call.lock])
-    causes = report_sums.cause(call)
+    causes = cause(call)
     others = ' and %d more' % (len(causes) - 1) if len(causes) > 1 else ''
     head = '  %s%s  ' % (lock, mark)
     room = max(width - len(seconds) - len(head) - len(others) - len(' for '), 24)
@@ -156,6 +157,6 @@ def _have(number):
 
 def _text(text):
     """What a log says, as a str without control characters."""
-    if not host.PY3:
+    if not python.PY3:
         text = text.encode('utf-8')
     return printable(text)

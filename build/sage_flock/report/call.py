@@ -5,9 +5,10 @@ import posix
 import struct
 import sys
 
-from sage_bootstrap import host, report
+from sage_flock import python
+from sage_flock.report import log
 from sage_bootstrap.compat import argparse
-from sage_bootstrap.messages import FAILED, USAGE, Failure, printable, reason, write
+from sage_flock.messages import FAILED, USAGE, Failure, printable, reason, write
 
 
 class _Parser(argparse.ArgumentParser):
@@ -36,7 +37,7 @@ def parser():
 
 def main(words):
     """Do what the command line `words` says, and end the process."""
-    host.guard_standard_descriptors()
+    python.guard_standard_descriptors()
     try:
         status = _run(parser().parse_args(words))
     except Failure as failure:
@@ -49,23 +50,23 @@ def main(words):
 
 
 def _run(options):
-    found = report.read(_lines(options.file))
+    found = log.read(_lines(options.file))
     if not found.calls:
         raise Failure(options.file, 'no event of a lock in it')
     if options.last:
-        found = report.last_build(found)
+        found = log.last_build(found)
     if options.html is not None:
-        from sage_bootstrap import report_page
-        _save(options.html, report_page.page(found, options.file))
+        from sage_flock.report import page
+        _save(options.html, page.page(found, options.file))
     if options.trace is not None:
-        from sage_bootstrap import report_trace
-        _save(options.trace, json.dumps(report_trace.trace(found)) + '\n')
+        from sage_flock.report import trace
+        _save(options.trace, json.dumps(trace.trace(found)) + '\n')
     if not options.quiet:
-        from sage_bootstrap import report_text
-        text = report_text.text(found, _width(), _in_colour())
-        if host.PY3:        # the log may hold what this locale has no bytes for
-            text = text.encode(sys.getfilesystemencoding(), 'backslashreplace')
-        if not write(1, text):
+        from sage_flock.report import text
+        lines = text.text(found, _width(), _in_colour())
+        if python.PY3:        # the log may hold what this locale has no bytes for
+            lines = lines.encode(sys.getfilesystemencoding(), 'backslashreplace')
+        if not write(1, lines):
             raise Failure('output', 'cannot be written')
     return 0
 
@@ -95,8 +96,8 @@ def _save(path, text):
 
 
 def _in_colour():
-    return (_is_terminal() and not host.getenv('NO_COLOR')
-            and host.getenv('TERM') not in ('', 'dumb'))
+    return (_is_terminal() and not python.getenv('NO_COLOR')
+            and python.getenv('TERM') not in ('', 'dumb'))
 
 
 def _is_terminal():
@@ -105,8 +106,8 @@ def _is_terminal():
 
 def _width():
     """How many columns there are to fill."""
-    columns = host.getenv('COLUMNS')
-    if host.is_number(columns):
+    columns = python.getenv('COLUMNS')
+    if python.is_number(columns):
         return max(60, int(columns))
     if not _is_terminal():
         return 100

@@ -10,9 +10,9 @@ is therefore put such that twice is as good as once.
 import binascii
 import time
 
-from sage_bootstrap import host, quick_json
-from sage_bootstrap.host import now
-from sage_bootstrap.messages import Failure, reason
+from sage_flock import fastjson, python
+from sage_flock.python import now
+from sage_flock.messages import Failure, reason
 
 _PAUSE = 0.2                # seconds between two rounds of servers that do not answer
 _HEAD_LIMIT = 1 << 16       # bytes
@@ -144,7 +144,7 @@ class Client(object):
         return _answer_of(self._send(self._wire, path, question, until).reply(until))
 
     def _send(self, wire, path, question, until):
-        body = quick_json.dumps(question).encode('ascii')
+        body = fastjson.dumps(question).encode('ascii')
         head = ['POST %s HTTP/1.1' % path, 'Host: ' + wire.name,
                 'Content-Type: application/json', 'Content-Length: %d' % len(body)]
         if self._token:
@@ -200,13 +200,13 @@ class _Wire(object):
         self._timeout = socket.timeout
         try:
             # As bytes: for text Python would load its codec for foreign names.
-            found = socket.getaddrinfo(host.raw(server[0]), server[1], 0, socket.SOCK_STREAM)
+            found = socket.getaddrinfo(python.raw(server[0]), server[1], 0, socket.SOCK_STREAM)
         except (socket.error, UnicodeError) as error:
             raise _NoAnswer(reason(error))
         why = None
         for family, kind, protocol, _, address in found:
             self._socket = socket.socket(family, kind, protocol)
-            host.private(self._socket.fileno())
+            python.private(self._socket.fileno())
             try:
                 self._allow(until)
                 self._socket.connect(address)
@@ -304,14 +304,14 @@ class _Reply(object):
         if not end:
             return
         lines = head.split(b'\r\n')
-        self.status = host.text(lines[0].partition(b' ')[2])
+        self.status = python.text(lines[0].partition(b' ')[2])
         for line in lines[1:]:
             name, _, value = line.partition(b':')
             name, value = name.strip().lower(), value.strip().lower()
             if name == b'transfer-encoding':
                 self._chunked = value == b'chunked'
             elif name == b'content-length':
-                if not host.is_number(host.text(value)):
+                if not python.is_number(python.text(value)):
                     raise _NoAnswer('its reply is no HTTP', lasting=True)
                 self._left = int(value)
         self._raw = rest
@@ -349,11 +349,11 @@ def _answer_of(reply):
 def _meaning(reply, data):
     """The dict that the bytes `data` of `reply` say; Refused, or _NoAnswer."""
     try:
-        answer = quick_json.loads(data.decode('utf-8'))
+        answer = fastjson.loads(data.decode('utf-8'))
         if not isinstance(answer, dict):
             raise ValueError
     except ValueError:
-        said = host.text(data[:60]).strip().split('\n')[0]
+        said = python.text(data[:60]).strip().split('\n')[0]
         if reply.status.startswith('200'):
             raise _NoAnswer('its reply is not etcd\'s: ' + said, lasting=True)
         raise _NoAnswer('HTTP %s: %s' % (reply.status, said), lasting=reply.status[:1] != '5')
@@ -363,7 +363,7 @@ def _meaning(reply, data):
     if not isinstance(error, dict):
         error = {'message': error, 'code': answer.get('code')}
     code = error.get('grpc_code', error.get('code'))
-    message = host.text((error.get('message') or '?').encode('utf-8')).replace('etcdserver: ', '')
+    message = python.text((error.get('message') or '?').encode('utf-8')).replace('etcdserver: ', '')
     if code in _FINAL:
         raise Refused(code, message)
     raise _NoAnswer(message)
@@ -371,13 +371,13 @@ def _meaning(reply, data):
 
 def encoded(key):
     """A key or value (str) as the gateway wants its bytes."""
-    return binascii.b2a_base64(host.raw(key)).decode('ascii').strip()
+    return binascii.b2a_base64(python.raw(key)).decode('ascii').strip()
 
 
 def decoded(word):
     """The str behind a key or value that came from the gateway."""
     try:
-        return host.text(binascii.a2b_base64(word.encode('ascii')))
+        return python.text(binascii.a2b_base64(word.encode('ascii')))
     except (ValueError, UnicodeError):      # not what etcd would send
         return ''
 
@@ -385,18 +385,18 @@ def decoded(word):
 # What etcdctl takes from the environment, we take from there.
 
 def _credentials():
-    user, colon, password = host.getenv('ETCDCTL_USER').partition(':')
+    user, colon, password = python.getenv('ETCDCTL_USER').partition(':')
     if not colon:
-        password = host.getenv('ETCDCTL_PASSWORD')
-    return [host.raw(word).decode('utf-8', 'replace') for word in (user, password)]
+        password = python.getenv('ETCDCTL_PASSWORD')
+    return [python.raw(word).decode('utf-8', 'replace') for word in (user, password)]
 
 
 def _tls():
     """An SSLContext, or None when nothing in the environment asks for TLS."""
-    authority, cert = host.getenv('ETCDCTL_CACERT'), host.getenv('ETCDCTL_CERT')
-    blind = _is_true(host.getenv('ETCDCTL_INSECURE_SKIP_TLS_VERIFY'))
-    plain = host.getenv('ETCDCTL_INSECURE_TRANSPORT')
-    if not (authority or cert or host.getenv('ETCDCTL_KEY') or blind or
+    authority, cert = python.getenv('ETCDCTL_CACERT'), python.getenv('ETCDCTL_CERT')
+    blind = _is_true(python.getenv('ETCDCTL_INSECURE_SKIP_TLS_VERIFY'))
+    plain = python.getenv('ETCDCTL_INSECURE_TRANSPORT')
+    if not (authority or cert or python.getenv('ETCDCTL_KEY') or blind or
             plain and not _is_true(plain)):
         return None
     import ssl
@@ -413,7 +413,7 @@ def _tls():
     if cert:
         try:
             # With an empty password, or a key that has one would be asked for.
-            context.load_cert_chain(cert, host.getenv('ETCDCTL_KEY') or None, lambda: '')
+            context.load_cert_chain(cert, python.getenv('ETCDCTL_KEY') or None, lambda: '')
         except (IOError, OSError, ValueError) as error:
             raise Failure('ETCDCTL_CERT', '%s: %s' % (cert, reason(error)))
     return context

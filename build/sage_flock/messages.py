@@ -3,11 +3,13 @@
 import errno
 import posix
 
-from sage_bootstrap import host
+from sage_flock import python
 
 # Exit statuses of our own; README.md holds the whole table.
 CONFLICT, USAGE, FAILED, CANNOT_RUN, NOT_FOUND = 1, 2, 125, 126, 127
 
+_FIRST_REMINDER = 30.0      # seconds; each later one after twice the time
+_NAMED = 3      # how many names a clause lists before it counts the rest
 _PLAIN = frozenset('abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ'
                    '0123456789_-+=./:,@%^')
 
@@ -43,7 +45,7 @@ def say(message):
 
 def write(fd, line):
     """Write all of `line` (str) to `fd`; False when that failed."""
-    data = host.raw(line)
+    data = python.raw(line)
     while data:
         try:
             data = data[posix.write(fd, data):]
@@ -55,7 +57,7 @@ def write(fd, line):
 
 def printable(message):
     """`message` on one line, control characters and broken text as \\xNN."""
-    if host.PY3:
+    if python.PY3:
         return ''.join([_escaped(c) for c in message])
     try:
         return ''.join([_escaped(c) for c in message.decode('utf-8')]).encode('utf-8')
@@ -68,7 +70,7 @@ def _escaped(char):
     if 32 <= code < 127:
         return char
     # C0, DEL and C1 controls; on Python 3 also what stands for bytes that are no text.
-    if code < 160 or (host.PY3 and 0xd800 <= code < 0xe000):
+    if code < 160 or (python.PY3 and 0xd800 <= code < 0xe000):
         return '\\x%02x' % (code & 0xff)
     for first, last in _INVISIBLE:
         if first <= code <= last:
@@ -96,17 +98,24 @@ def quoted(argv, limit=72):
 def shortened(line, limit=72):
     """`line` made printable and cut at `limit` characters, with an ellipsis."""
     line = printable(line)
-    if not host.PY3:        # characters, or the cut could leave half of one
+    if not python.PY3:        # characters, or the cut could leave half of one
         line = line.decode('utf-8')
     if len(line) > limit:
         line = line[:limit - 3].rstrip() + '...'
-    return line if host.PY3 else line.encode('utf-8')
+    return line if python.PY3 else line.encode('utf-8')
 
 
 def _quoted_word(word):
     if word and _PLAIN.issuperset(word):
         return word
     return '"%s"' % word if "'" in word else "'%s'" % word
+
+
+def listed(names):
+    """The words `names` as a clause; of many the first, and how many more."""
+    if len(names) > _NAMED:
+        names = names[:_NAMED] + ['%d more' % (len(names) - _NAMED)]
+    return ' and '.join([', '.join(names[:-1])] * (len(names) > 1) + names[-1:])
 
 
 def duration(seconds):
@@ -119,3 +128,11 @@ def duration(seconds):
     if whole < 3600:
         return '%d min %d s' % (whole // 60, whole % 60)
     return '%d h %d min' % (whole // 3600, whole % 3600 // 60)
+
+
+def first_reminder():
+    """Seconds after which a waiter first says that it still waits."""
+    try:
+        return min(max(0.01, float(python.getenv('SAGE_FLOCK_REMINDER'))), 1e6)
+    except ValueError:
+        return _FIRST_REMINDER

@@ -9,9 +9,10 @@ tell what one host alone cannot see.
 import posix
 import select
 
-from sage_bootstrap import host, locks
-from sage_bootstrap.host import signal
-from sage_bootstrap.messages import USAGE, Failure, reason, write
+from sage_flock import engines, files, python
+from sage_flock.python import signal
+from sage_flock.messages import USAGE, Failure, reason, write
+from sage_flock.request import EXCLUSIVE, SHARED
 
 _PATIENCE = 5       # seconds for a lock that is due
 _LOCAL = ('nolock', 'local_lock=all', 'local_lock=flock', 'nobrl', 'localflocks')
@@ -23,7 +24,7 @@ def run(folder):
     Raises Failure where they do not.
     """
     given = folder
-    folder = folder or locks.location('x')[:-1] or '.'
+    folder = folder or engines.location('x')[:-1] or '.'
     if '://' in folder:
         raise Failure(folder, 'the self-test is for folders', USAGE)
     folder = folder.rstrip('/') or '/'
@@ -33,18 +34,18 @@ def run(folder):
         except OSError as error:
             raise Failure(folder, 'cannot be opened: ' + reason(error))
     path = '%s/.self-test-%d.lock' % (folder, posix.getpid())
-    ours = locks.open_named(path)
+    ours = files.open_named(path, path)
     try:
-        for mode, others in ((locks.EXCLUSIVE, ''), (locks.SHARED, locks.SHARED)):
+        for mode, others in ((EXCLUSIVE, ''), (SHARED, SHARED)):
             ours.take(mode)
-            for asked in (locks.EXCLUSIVE, locks.SHARED):
+            for asked in (EXCLUSIVE, SHARED):
                 got = _other_gets(path, asked)
                 if got != (asked == others):
                     raise _broken(folder, 'one process held the lock %s, and another %s it %s' % (
                         mode, 'got' if got else 'did not get', asked))
             ours.drop()
         _dies_holding(path)
-        if not ours.take(locks.EXCLUSIVE, block=False):
+        if not ours.take(EXCLUSIVE, block=False):
             raise _broken(folder, 'a killed process kept the lock')
         if not _gets_it_when_dropped(path, ours):
             raise _broken(folder, 'a waiter did not get the lock that was let go')
@@ -71,7 +72,7 @@ def _other_gets(path, mode):
 def _dies_holding(path):
     """Let another process be killed while it holds the lock."""
     def hold_and_die(lock):
-        lock.take(locks.EXCLUSIVE, block=False)
+        lock.take(EXCLUSIVE, block=False)
         posix.kill(posix.getpid(), signal.SIGKILL)
     _other(path, hold_and_die)
 
@@ -82,7 +83,7 @@ def _gets_it_when_dropped(path, ours):
 
     def wait(lock):
         posix.write(tell, b'waiting')
-        lock.take(locks.EXCLUSIVE)
+        lock.take(EXCLUSIVE)
         posix.write(tell, b'got')
 
     pid = _start(path, wait)
@@ -107,7 +108,7 @@ def _start(path, action):
     if pid == 0:
         status = 2
         try:
-            status = action(locks.open_named(path)) or 0
+            status = action(files.open_named(path, path)) or 0
         finally:
             posix._exit(status)
     return pid
@@ -118,7 +119,7 @@ def _mount(folder):
     tells; ('', []) elsewhere."""
     try:
         device = posix.stat(folder).st_dev
-        lines = host.text(host.read_file('/proc/self/mountinfo', 1 << 22)).split('\n')
+        lines = python.text(python.read_file('/proc/self/mountinfo', 1 << 22)).split('\n')
     except OSError:
         return '', []
     number = '%d:%d' % (posix.major(device), posix.minor(device))

@@ -12,9 +12,10 @@ end at LOCK; everything behind it belongs to the command.
 import posix
 import sys
 
-from sage_bootstrap import host, locks, taking
 from sage_bootstrap.compat import argparse
-from sage_bootstrap.messages import FAILED, USAGE, Failure, quoted, reason, say, write
+from sage_flock import engines, files, python
+from sage_flock.messages import FAILED, USAGE, Failure, quoted, reason, say, write
+from sage_flock.request import EXCLUSIVE, HELD, SHARED, Request, Unavailable, pass_on
 
 VERSION = '1.0'
 
@@ -30,9 +31,9 @@ def parser():
     it = _Parser(prog='sage-flock', usage=_USAGE, description=_DESCRIPTION, epilog=_EPILOG,
                  formatter_class=argparse.RawDescriptionHelpFormatter)
     add = it.add_argument
-    add('-s', '--shared', dest='mode', action='store_const', const=locks.SHARED,
-        default=locks.EXCLUSIVE, help='take a shared lock')
-    add('-x', '-e', '--exclusive', dest='mode', action='store_const', const=locks.EXCLUSIVE,
+    add('-s', '--shared', dest='mode', action='store_const', const=SHARED,
+        default=EXCLUSIVE, help='take a shared lock')
+    add('-x', '-e', '--exclusive', dest='mode', action='store_const', const=EXCLUSIVE,
         help='take an exclusive lock (the default)')
     add('-u', '--unlock', dest='mode', action='store_const', const='unlock',
         help='drop the lock of a descriptor')
@@ -75,7 +76,7 @@ def parser():
 
 def main(words):
     """Do what the command line `words` says, and end the process."""
-    host.guard_standard_descriptors()
+    python.guard_standard_descriptors()
     try:
         status = _run(words)
     except Failure as failure:
@@ -105,19 +106,19 @@ def _run(words):
     if options.status:
         if [word for word in options.command if word.startswith('-')]:
             raise Failure('usage', 'options go before LOCK', USAGE)
-        from sage_bootstrap import status
+        from sage_flock import status
         names = [options.lock] * (options.lock is not None) + options.command
         return status.show(names, options.json)
     if options.self_test:
         if options.command:
             raise Failure('usage', '--self-test takes one folder', USAGE)
-        from sage_bootstrap import selftest
+        from sage_flock import selftest
         return selftest.run(options.lock)
     lock, argv = _lock_and_command(options)
     if options.mode == 'unlock':
         lock.drop()
         if argv:
-            from sage_bootstrap import command
+            from sage_flock import command
             command.Command(argv, {}).replace_us()
         return 0
     request = _request(lock, argv, options)
@@ -137,11 +138,11 @@ def _run(words):
 
 
 def _lock_and_command(options):
-    """The opened locks.Lock and the argv that the options name."""
+    """The opened lock and the argv that the options name."""
     words = options.command
     if options.shell is not None:
         raise Failure('usage', '-c goes behind LOCK', USAGE)
-    if options.coalesce and (options.mode != locks.EXCLUSIVE or not options.fork):
+    if options.coalesce and (options.mode != EXCLUSIVE or not options.fork):
         raise Failure('usage', '--coalesce goes with neither -s, -u nor -F', USAGE)
     if options.mark is not None and (options.key is None or options.mode == 'unlock' or not options.fork):
         raise Failure('usage', '--mark goes with --key, and with neither -u nor -F', USAGE)
@@ -152,17 +153,17 @@ def _lock_and_command(options):
     if options.fd is not None:
         if options.lock is not None:
             words = [options.lock] + words
-        return locks.open_descriptor(options.fd), _command(words)
+        return files.open_descriptor(options.fd), _command(words)
     if options.lock is None:
         raise Failure('usage', "LOCK is missing (try 'sage-flock --help')", USAGE)
     if words:
         argv = _command(words)
-        return locks.open_named(options.lock), argv
-    if not host.is_number(options.lock):
+        return engines.open_named(options.lock), argv
+    if not python.is_number(options.lock):
         raise Failure(options.lock, "has no command to run "
                       "(only a descriptor's number goes without one)", USAGE)
     try:
-        return locks.open_descriptor(_descriptor(options.lock)), []
+        return files.open_descriptor(_descriptor(options.lock)), []
     except argparse.ArgumentTypeError as error:
         raise Failure('usage', str(error), USAGE)
 
@@ -171,25 +172,25 @@ def _command(words):
     if words and words[0] in ('-c', '--command'):
         if len(words) != 2:
             raise Failure('usage', '%s takes one argument, the shell command' % words[0], USAGE)
-        shell = host.getenv('SHELL') or '/bin/sh'
+        shell = python.getenv('SHELL') or '/bin/sh'
         return [shell, '-c', words[1]]
     return words
 
 
 def _request(lock, argv, options):
-    """The taking.Request that the options make; what is asked is logged."""
+    """The request.Request that the options make; what is asked is logged."""
     wait = options.wait and options.seconds != 0
-    request = taking.Request(options.mode, argv, wait, options.seconds if wait else None,
+    request = Request(options.mode, argv, wait, options.seconds if wait else None,
                              options.conflict, options.quiet, options.verbose)
-    if host.getenv('SAGE_FLOCK_LOG'):
-        from sage_bootstrap import events
+    if python.getenv('SAGE_FLOCK_LOG'):
+        from sage_flock import events
         request.note = events.log_for(lock, options.mode, quoted(argv, 200))
         request.note('asked')
     return request
 
 
 def _take(lock, request):
-    start = host.now() if request.verbose else 0
+    start = python.now() if request.verbose else 0
     try:
         hold = lock.hold(request)
     except Failure as failure:
@@ -201,17 +202,17 @@ def _take(lock, request):
         if hold is None:
             say('%s: not got' % lock.name)
         else:
-            write(1, 'sage-flock: getting lock took %.6f seconds\n' % (host.now() - start))
+            write(1, 'sage-flock: getting lock took %.6f seconds\n' % (python.now() - start))
     return hold
 
 
 def _sweep(lock, request, key):
-    """The coalesce.Sweep that this call asks for; None where there can be none."""
-    from sage_bootstrap import coalesce, sidecar
+    """The sweeps.Sweep that this call asks for; None where there can be none."""
+    from sage_flock import sweeps
     try:
-        return lock.sweep(coalesce.key_for(request.command) if key is None
-                          else coalesce.named_key(key))
-    except (sidecar.Unavailable, OSError) as why:
+        return lock.sweep(sweeps.key_for(request.command) if key is None
+                          else sweeps.named_key(key))
+    except (Unavailable, OSError) as why:
         if request.verbose:
             say('%s: sweeps are not coalesced: %s' % (lock.name, why))
         return None
@@ -220,22 +221,22 @@ def _sweep(lock, request, key):
 def _heed(options, sweep):
     """Ask as of the mark that there is, or see that there is none when
     COMMAND, which will leave a new one, ends."""
-    from sage_bootstrap import coalesce
+    from sage_flock import sweeps
     if sweep:
         sweep.ask_as_of(options.mark)
     elif not options.coalesce:
         try:
-            coalesce.remove(options.mark)
+            sweeps.remove(options.mark)
         except OSError as error:
             raise Failure(options.mark, 'the old mark cannot be removed: ' + reason(error))
 
 
 def _mark(lock, request, options):
     """Mark that the command is through, while the lock is held."""
-    from sage_bootstrap import coalesce
+    from sage_flock import sweeps
     try:
         # One that stands there now is of who marked the same beside us, and a sweep may have begun since.
-        coalesce.remove(options.mark)
+        sweeps.remove(options.mark)
         sweep = _sweep(lock, request, options.key)
         if sweep:
             sweep.mark(options.mark)
@@ -262,7 +263,7 @@ def _run_command(request, hold, sweep, options):
         sweep = None        # siblings may sweep at the same time
     if sweep and sweep.is_served():
         return _served(hold.lock, sweep, request, hold)
-    from sage_bootstrap import command
+    from sage_flock import command
     it = None
     try:
         it = command.Command(request.command, _told(hold),
@@ -291,12 +292,25 @@ def _let_go(hold, request, it=None):
     try:
         hold.release()
         request.note('released')
-        hold.linger(it.leave_signals if it else lambda: None)
+        _linger(hold, it)
     except Failure as failure:
         request.note('failed', why=str(failure))
         raise
     finally:
         hold.end_loan(request.note)
+
+
+def _linger(hold, it):
+    """Wait, once the lock is dropped, until no job slot is lent, by us or
+    under us.  Signals end this process meanwhile."""
+    debts = hold.debts() if 'jobserver' in python.getenv('MAKEFLAGS') else []
+    if it and (debts or hold.loan):
+        it.leave_signals()
+    if hold.loan:
+        hold.loan.linger()
+    if debts:
+        from sage_flock import slots
+        slots.await_marks(debts, len(hold.inherited) > 1)
 
 
 def _supervise(it, hold, sweep, request):
@@ -321,8 +335,7 @@ def _told(hold):
     """The environment variables that tell the command what is held."""
     if not hold.inherited:
         return {}
-    from sage_bootstrap import sidecar
-    return {sidecar.HELD: sidecar.pass_on(hold.inherited)}
+    return {HELD: pass_on(hold.inherited)}
 
 
 def _seconds(word):
@@ -336,13 +349,13 @@ def _seconds(word):
 
 
 def _status(word):
-    if not host.is_number(word) or int(word) > 255:
+    if not python.is_number(word) or int(word) > 255:
         raise argparse.ArgumentTypeError('%s is no exit status from 0 to 255' % argparse.shown(word))
     return int(word)
 
 
 def _descriptor(word):
-    if not host.is_number(word) or len(word) > 9:
+    if not python.is_number(word) or len(word) > 9:
         raise argparse.ArgumentTypeError('%s is no descriptor number' % argparse.shown(word))
     return int(word)
 

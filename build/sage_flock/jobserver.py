@@ -24,7 +24,7 @@ import fcntl
 import posix
 import stat
 
-from sage_bootstrap import host
+from sage_flock import python
 
 _TOKEN = b'+'       # the byte make puts in itself; it looks at none
 
@@ -42,7 +42,7 @@ def find_pool(makeflags):
             return _open_fifo(value[5:])
         if option in ('--jobserver-auth', '--jobserver-fds'):
             numbers = value.split(',')
-            if len(numbers) == 2 and host.is_number(numbers[0]) and host.is_number(numbers[1]):
+            if len(numbers) == 2 and python.is_number(numbers[0]) and python.is_number(numbers[1]):
                 return _open_pipe(int(numbers[0]), int(numbers[1]), option == '--jobserver-auth')
     return None
 
@@ -109,7 +109,7 @@ def _open_fifo(path):
             fds.append(posix.open(path, posix.O_RDONLY | posix.O_NONBLOCK))
             if [fd for fd in fds if not stat.S_ISFIFO(posix.fstat(fd).st_mode)]:
                 raise OSError(errno.EINVAL, 'not a fifo')
-            return host.private(fds[1]), host.private(fds[0])
+            return python.private(fds[1]), python.private(fds[0])
     except (OSError, ValueError, TypeError):
         for fd in fds:
             posix.close(fd)
@@ -129,7 +129,7 @@ def _open_pipe(taking, giving, auth):
         return None
     if auth and not ends[0][1] & posix.O_NONBLOCK:      # make 4.2
         return None
-    return host.private(_opened_anew(taking)), host.private(posix.dup(giving))
+    return python.private(_opened_anew(taking)), python.private(posix.dup(giving))
 
 
 def _opened_anew(taking):

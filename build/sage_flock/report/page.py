@@ -8,7 +8,8 @@ as text only, so whatever a command says is data.
 
 import json
 
-from sage_bootstrap import report_rows, report_sums
+from sage_flock.report.rows import rows as rows_of
+from sage_flock.report.sums import Sums
 
 _SCRIPTS = ('model.js', 'drawing.js', 'timeline.js', 'tables.js', 'main.js')
 _BLOCKERS = 8       # how many of those in the way are told of a wait
@@ -35,8 +36,8 @@ def embedded(value):
 
 def data(report, name):
     """What the page shows, as model.js reads it.  Times count from the start."""
-    sums = report_sums.Sums(report)
-    rows = report_rows.rows(report)
+    sums = Sums(report)
+    rows = rows_of(report)
     row_of = dict([(call, i) for i, row in enumerate(rows) for call in row.calls])
     number = dict([(call, i) for i, call in enumerate(report.calls)])
     locks = [one.path for one in sums.locks]

@@ -31,9 +31,9 @@ import errno
 import posix
 import time
 
-from sage_bootstrap import host
-from sage_bootstrap.messages import reason, say
-from sage_bootstrap.taking import moment, not_logged
+from sage_flock import python
+from sage_flock.messages import reason, say
+from sage_flock.request import moment, not_logged
 
 _PAUSES = (0.001, 0.01, 0.05, 0.1)      # seconds until a line without an end is taken for broken
 _TEXT_LIMIT = 1000      # characters of any text in a line
@@ -52,11 +52,11 @@ class Log(object):
             fd = posix.open(path, flags | posix.O_RDWR, 0o666)
         except OSError:         # it may only be written to
             fd = posix.open(path, flags | posix.O_WRONLY, 0o666)
-        self.fd = host.private(fd)
+        self.fd = python.private(fd)
         pid = posix.getpid()
         self.call = _members([('call', '%d-%x' % (pid, int(time.time() * 1000000))), ('pid', pid),
                               ('host', posix.uname()[1]), ('lock', lock_path), ('mode', mode),
-                              ('command', command), ('package', host.getenv('SAGE_PKG'))])
+                              ('command', command), ('package', python.getenv('SAGE_PKG'))])
 
     def __call__(self, event, at=None, **fields):
         if self.fd is None:
@@ -65,7 +65,7 @@ class Log(object):
         members = [_members([('event', event), ('time', now), ('mono', mono)]), self.call]
         if fields:
             members.append(_members(sorted(fields.items())))
-        line = host.raw('%s{%s}\n' % (self._end_of_broken_line(), ', '.join(members)))
+        line = python.raw('%s{%s}\n' % (self._end_of_broken_line(), ', '.join(members)))
         try:
             if posix.write(self.fd, line) < len(line):
                 posix.write(self.fd, b'\n')     # tells why there was no room for the rest
@@ -106,7 +106,7 @@ def _json(value):
         return '%d' % value
     if not value.strip(_PLAIN):
         return '"%s"' % value[:_TEXT_LIMIT]
-    if not host.PY3:
+    if not python.PY3:
         value = value.decode('utf-8', 'replace')
     return '"%s"' % ''.join([_json_char(char) for char in value[:_TEXT_LIMIT]])
 
@@ -126,7 +126,7 @@ def log_for(lock, mode, command):
 
     A log that cannot be written is said once; the call goes on without it.
     """
-    path = host.getenv('SAGE_FLOCK_LOG')
+    path = python.getenv('SAGE_FLOCK_LOG')
     try:
         return Log(path, _absolute(lock), mode, command)
     except (OSError, ValueError, TypeError) as error:

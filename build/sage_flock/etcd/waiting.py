@@ -9,11 +9,13 @@ but then the lease cannot be renewed there, and both turn to another server.
 import time
 
 # Command and keeper are for later, but who waits has the time, and the next in line will not.
-from sage_bootstrap import command, etcd_keeper, holders, locks, waiting  # noqa: F401
-from sage_bootstrap.etcd_http import Unreachable, encoded
-from sage_bootstrap.etcd_queue import PlaceLost
-from sage_bootstrap.host import now
-from sage_bootstrap.messages import duration, say
+from sage_flock import command, slots  # noqa: F401
+from sage_flock.etcd import keeper  # noqa: F401
+from sage_flock.etcd.http import Unreachable, encoded
+from sage_flock.etcd.queue import PlaceLost
+from sage_flock.python import now
+from sage_flock.request import EXCLUSIVE, SHARED
+from sage_flock.messages import duration, first_reminder, listed, say
 
 _PAUSE = 0.5        # seconds after a watch that failed at once
 
@@ -27,7 +29,7 @@ def wait(lock, queue, request, ancestors):
     watch = _Watch(lock, request)
     watch.say('waiting for', queue)
     request.note('waiting', **{'for': [one.pid for one in queue.holders()]})
-    loan = waiting.lend(queue, ancestors)
+    loan = slots.lend(queue, ancestors)
     try:
         got = watch.until_in(queue)
     except BaseException:
@@ -61,7 +63,7 @@ class _Watch(object):
         self.client = lock.client
         self.request = request
         self.began = now()
-        self.reminder = waiting.first_reminder()
+        self.reminder = first_reminder()
 
     def elapsed(self):
         """Seconds since the wait began."""
@@ -144,10 +146,10 @@ def _tells_of_change(stream, seconds):
 def _in_words(queue, place):
     """Whom we wait for, as a clause for people."""
     held = queue.holders()
-    words = ['held by ' + holders.listed([_told(queue, one) for one in held])] if held else []
+    words = ['held by ' + listed([_told(queue, one) for one in held])] if held else []
     before = [one for one in queue.before(place) if one not in held]
-    if before and place.mode == locks.SHARED and \
-            not [one for one in held if one.mode == locks.EXCLUSIVE]:
+    if before and place.mode == SHARED and \
+            not [one for one in held if one.mode == EXCLUSIVE]:
         words.append("before us waits %s '%s'" % (before[0].who, before[0].command))
     return '; '.join(words)
 

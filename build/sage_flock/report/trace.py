@@ -7,7 +7,7 @@ holder's.  Viewers follow a flow forward in time, so both ends have the same
 time, an instant at which both slices are there.
 """
 
-from sage_bootstrap import report_rows
+from sage_flock.report import rows
 
 _PROCESS = 1
 
@@ -18,8 +18,8 @@ def trace(report):
     flows = []
     names = []
     where = {}
-    for row in report_rows.rows(report):
-        for number, lane in enumerate(report_rows.lanes(row.calls)):
+    for row in rows.rows(report):
+        for number, lane in enumerate(rows.lanes(row.calls)):
             thread = len(names) + 1
             names.append((thread, row.label + (' (%d)' % (number + 1)) * (number > 0)))
             for call in lane:

@@ -27,12 +27,14 @@ import binascii
 import posix
 import time
 
-from sage_bootstrap import host, locks, sidecar
-from sage_bootstrap.etcd_http import NOT_FOUND, Refused, decoded, encoded
-from sage_bootstrap.host import now
-from sage_bootstrap.messages import quoted, shortened
+from sage_flock import python
+from sage_flock.etcd.http import NOT_FOUND, Refused, Unreachable, decoded, encoded
+from sage_flock.python import now
+from sage_flock.request import EXCLUSIVE, SHARED, parse, text_for
+from sage_flock.messages import quoted, shortened
 
 _RENEWALS = 5       # tries to renew a lease in its length
+HASTE = 2.0             # seconds for a goodbye that may fail
 
 
 class PlaceLost(Exception):
@@ -101,7 +103,7 @@ class Place(object):
         self.mode = request.mode
         self.lease = None
         self._seconds = seconds
-        self._text = 'host %s\npid %d\n%s' % (posix.uname()[1], posix.getpid(), sidecar.text_for(
+        self._text = 'host %s\npid %d\n%s' % (posix.uname()[1], posix.getpid(), text_for(
             request.mode, quoted(request.command, 200), request.seconds is not None))
 
     def join(self, wait):
@@ -149,13 +151,22 @@ class Place(object):
         self.lease.revoke(patience)
         return bool(ours)
 
+    def leave_quietly(self):
+        """Leave, if that can be done soon: else the lease ends it."""
+        self.client.close()         # whatever was being asked when we were interrupted
+        try:
+            if self.lease:
+                self.leave(HASTE)
+        except (Unreachable, Refused):
+            pass
+
     def is_ours(self):
         """A comparison for transactions that are only the holder's to make."""
         return _compare(self.key, 'EQUAL', self.revision)
 
     def _in_the_way(self):
         """The folders where, for our turn, nobody older may be."""
-        mode = locks.EXCLUSIVE + '/' if self.mode == locks.SHARED else ''
+        mode = EXCLUSIVE + '/' if self.mode == SHARED else ''
         return ['%s//%s/%s' % (self.lock_path, what, mode) for what in ('queue', 'run')]
 
     def _run(self):
@@ -251,10 +262,10 @@ class Entry(object):
         self.revision = int(found['create_revision'])
         self.lease = int(found.get('lease', 0))
         self.value = decoded(found.get('value', ''))
-        fields = sidecar.parse(self.value)
+        fields = parse(self.value)
         self.command = shortened(fields.get('command', '?'))
         self.host = shortened(fields.get('host', '?'))
-        self.pid = int(fields['pid']) if host.is_number(fields.get('pid', '')) else None
+        self.pid = int(fields['pid']) if python.is_number(fields.get('pid', '')) else None
         try:
             self.since = float(fields['since'])
         except (KeyError, ValueError):
@@ -269,7 +280,7 @@ class Entry(object):
 def _is_one(key):
     """Does `key` read as an Entry's does?  Anybody may have put it there."""
     words = key.rpartition('//')[2].split('/')
-    return len(words) == 3 and words[1] in (locks.SHARED, locks.EXCLUSIVE)
+    return len(words) == 3 and words[1] in (SHARED, EXCLUSIVE)
 
 
 def whole_queue(path):
@@ -289,7 +300,7 @@ def folder_end(folder):
 
 
 def _conflict(one, other):
-    return locks.EXCLUSIVE in (one.mode, other.mode)
+    return EXCLUSIVE in (one.mode, other.mode)
 
 
 def _compare(key, result, revision):

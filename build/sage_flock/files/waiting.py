@@ -28,12 +28,13 @@ try:
 except ImportError:
     import thread as _thread
 
-from sage_bootstrap import deadlock, holders, host, jobserver, locks, sidecar, slots, taking
-from sage_bootstrap.host import signal
-from sage_bootstrap.messages import Failure, duration, quoted, say
+from sage_flock import proc, python, slots
+from sage_flock.files import deadlock, holders, locks, sidecar
+from sage_flock.python import signal
+from sage_flock.messages import Failure, duration, first_reminder, listed, quoted, say
+from sage_flock.request import EXCLUSIVE
 
 _MOMENT = 1.0               # seconds that others may take to pass the gate
-_FIRST_REMINDER = 30.0      # seconds; each later one after twice the time
 _FIRST_LOOK, _RARELY = 1.0, 4.0     # seconds between looks past the one in the gate: at first, and at most
 _DEAF = 4                   # looks at which it let a free lock lie before it is passed, though not stopped
 _NUDGE = 0.01               # seconds until a signal that the first thread missed is repeated
@@ -55,7 +56,7 @@ def wait(lock, request, ancestors, side, gate, at_gate):
         record = _publish(lock, request, ancestors, side, state)
     watch = _Watch(lock, request, ancestors, side, gate, record)
     watch.announce()
-    loan = watch.loan = lend(side, ancestors)   # forks, so before there is a second thread
+    loan = watch.loan = slots.lend(side, ancestors)   # forks, so before there is a second thread
     watch.note_loan()
     watch.start(not at_gate)
     if side:
@@ -106,37 +107,10 @@ def _come_in(watch, at_gate):
     return watch.block(lock.fd, locks.OPERATION[request.mode])
 
 
-def first_reminder():
-    """Seconds after which a waiter first says that it still waits."""
-    try:
-        return min(max(0.01, float(host.getenv('SAGE_FLOCK_REMINDER'))), 1e6)
-    except ValueError:
-        return _FIRST_REMINDER
-
-
-def lend(side, ancestors):
-    """The slots.Loan of our job slot; None where there is none to lend, or
-    where enough others have lent theirs.
-
-    side       a sidecar or anything else whose crowd() waits, or None
-    ancestors  what SAGE_FLOCK_HELD tells of
-    """
-    if not host.getenv('MAKEFLAGS') or host.getenv('SAGE_FLOCK_KEEP_SLOT') not in ('', '0'):
-        return None
-    if side and side.crowd() > slots.MOST_GUARDIANS:
-        return None
-    try:
-        pool = jobserver.find_pool(host.getenv('MAKEFLAGS'))
-        return pool and slots.Loan(pool, sidecar.leave_marks(ancestors), bool(ancestors),
-                                   holders.locked_above(ancestors))
-    except OSError:         # no descriptor or no process to be had: keep the slot
-        return None
-
-
 def _publish(lock, request, ancestors, side, state):
     """The record of our wait, left where others look for rings."""
     turn = _turn(request, ancestors, side, state)
-    record = taking.new_record(side, state, lock, request)
+    record = sidecar.new_record(side, state, lock, request)
     if record:
         record.point(ancestors)
     _end(turn, lock, request, ancestors, record)
@@ -156,7 +130,7 @@ def _turn(request, ancestors, side, state):
     who holds nothing is waited for by nobody, but for those who share and
     queue behind an exclusive waiter in the gate.  A timed wait ends by itself.
     """
-    in_the_way = state == sidecar.AT_GATE and request.mode == locks.EXCLUSIVE
+    in_the_way = state == sidecar.AT_GATE and request.mode == EXCLUSIVE
     if request.seconds is None and (ancestors or in_the_way):
         return deadlock.exclusively(side)
     return None
@@ -203,7 +177,7 @@ class _Watch(object):
         self.gate = gate
         self.record = record
         self.loan = None
-        self.began = host.now()
+        self.began = python.now()
         self.said = False
         self.over = False
         self.turn = _thread.allocate_lock()     # who decides: the lock got, or time up
@@ -218,7 +192,7 @@ class _Watch(object):
 
     def elapsed(self):
         """Seconds since the wait began."""
-        return host.now() - self.began
+        return python.now() - self.began
 
     def announce(self):
         """Say that the wait begins, unless it is over in a moment."""
@@ -228,8 +202,8 @@ class _Watch(object):
     def start(self, queues):
         """Watch the wait, which `queues` for the gate or is in it."""
         self.told, self.tell = posix.pipe()
-        host.private(self.told)
-        host.private(self.tell)
+        python.private(self.told)
+        python.private(self.tell)
         self.queues = queues
         if self.gate is not None:
             self._catch()
@@ -407,7 +381,7 @@ class _Watch(object):
             if not self.lock.take(self.request.mode, block=False):
                 self.deaf = (None, 0)
                 return False
-            pids, stopped = holders.stopped(self.gate)
+            pids, stopped = proc.stopped(self.gate)
             if not stopped and not self._is_deaf(pids):
                 self.lock.drop()
                 return False
@@ -415,7 +389,7 @@ class _Watch(object):
             return False
         if not self.request.quiet:
             say('%s: free, but %s, first in the queue, %s: going before it' % (
-                self.lock.name, holders.listed(holders.named(pids)) or 'somebody',
+                self.lock.name, listed(proc.named(pids)) or 'somebody',
                 'is stopped' if stopped else 'does not wake up'))
         return True
 
@@ -426,7 +400,7 @@ class _Watch(object):
         except OSError:
             who = pids, []
         # Held shared it is free for us, but not for a writer in the gate.
-        if who == ([], []) or not self.lock.take(locks.EXCLUSIVE, block=False):
+        if who == ([], []) or not self.lock.take(EXCLUSIVE, block=False):
             self.deaf = (None, 0)
             return False
         self.deaf = (who, self.deaf[1] + 1 if who == self.deaf[0] else 1)

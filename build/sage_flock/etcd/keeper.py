@@ -17,10 +17,10 @@ import posix
 import select
 import time
 
-from sage_bootstrap import etcd, host, slots
-from sage_bootstrap.etcd_http import Refused, Unreachable
-from sage_bootstrap.host import now, signal
-from sage_bootstrap.messages import reason, say
+from sage_flock import python, slots
+from sage_flock.etcd.http import Refused, Unreachable
+from sage_flock.python import now, signal
+from sage_flock.messages import reason, say
 
 _MARGIN = 0.3       # of the lease's length before its end: the command is stopped
 _GRACE = 0.25       # of the lease's length, between TERM and KILL
@@ -40,7 +40,7 @@ class Keeper(object):
         try:
             keeper = posix.fork()
         except OSError as error:    # without a keeper it must not go on
-            posix.write(report, host.raw('no process to watch over it: ' + reason(error)))
+            posix.write(report, python.raw('no process to watch over it: ' + reason(error)))
             _send(process, signal.SIGTERM)
             return
         if keeper == 0:
@@ -48,7 +48,7 @@ class Keeper(object):
                 place.client.close()        # the connection remains the wrapper's
                 told, report, errors = slots.alone((told, report, 2))
                 posix.dup2(errors, 2)
-                host.guard_standard_descriptors()
+                python.guard_standard_descriptors()
                 _Life(place, name, process, told, report).live()
             finally:
                 posix._exit(0)
@@ -62,7 +62,7 @@ class Keeper(object):
         except OSError:         # it has gone already
             pass
         if select.select([self._hear], [], [], 0)[0]:
-            return host.text(posix.read(self._hear, 4096))
+            return python.text(posix.read(self._hear, 4096))
         return ''
 
 
@@ -92,10 +92,10 @@ class _Life(object):
                 say("%s: the sage-flock that held it was killed: its command is stopped"
                     % self.name)
                 self._stop()
-                etcd.leave_quietly(self.place)
+                self.place.leave_quietly()
                 return
             if why:
-                posix.write(self.report, host.raw(why + '; it was stopped'))
+                posix.write(self.report, python.raw(why + '; it was stopped'))
                 self._stop()
                 return
 
@@ -162,7 +162,7 @@ def _birth(pid):
 def _fields(pid):
     """State, parent and birth of the process, as /proc tells; None each if not."""
     try:
-        words = host.text(host.read_file('/proc/%d/stat' % pid, 4096)).rpartition(')')[2].split()
+        words = python.text(python.read_file('/proc/%d/stat' % pid, 4096)).rpartition(')')[2].split()
         return words[0], words[1], words[19]
     except (OSError, IndexError):
         return None, None, None

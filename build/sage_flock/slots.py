@@ -45,12 +45,12 @@ import fcntl
 import posix
 import select
 
-from sage_bootstrap import host, jobserver
-from sage_bootstrap.host import signal
+from sage_flock import jobserver, marks, proc, python
+from sage_flock.python import signal
 
 # Each guardian is a process of some megabytes; more of them than there are
 # slots to win gain nothing.
-MOST_GUARDIANS = 64
+_MOST_GUARDIANS = 64
 _LIMIT = 60         # seconds to wait for a slot, before the command and after it
 _STRICT = 600       # the same before the command where there is no overdraft
 _AWAITED = 1        # the same where somebody may need what we hold, and have a slot
@@ -73,32 +73,32 @@ class Loan(object):
 
     seconds = None
 
-    def __init__(self, pool, marks=(), nested=False, awaited=False):
+    def __init__(self, pool, marked=(), nested=False, awaited=False):
         """Lend to `pool`, descriptors to (take from, give to), which are ours
         to close.  Raises OSError where no guardian can be had.
 
-        marks    (descriptor, path) of fifos that tell by being open that the
+        marked   (descriptor, path) of fifos that tell by being open that the
                  slot is lent; the guardian removes them
         nested   an ancestor of ours holds a lock, and will go on in the slot
         awaited  an ancestor holds a lock for which others may wait in a slot
         """
         self.pool = pool
-        self.marks = marks
+        self.marks = marked
         self.nested = nested
         self.awaited = awaited
-        self.strict = host.getenv('SAGE_FLOCK_OVERDRAFT') == '0'
+        self.strict = python.getenv('SAGE_FLOCK_OVERDRAFT') == '0'
         self.told = b''             # what the guardian was told last
         self.lent = False
         self.may_run = False        # there is a token or the overdraft, or no more hope of them
         self.settled = None         # when the token was taken back
         self.guardians = 0          # how many there have been
         self.control = self.answer = None
-        self.began = host.now()
+        self.began = python.now()
         self.gone = self.over = None    # when the command could run, and when it had ended
         try:
             self._engage(lends=True)
         except OSError:
-            _close([pool[0]] + [fd for fd, _ in marks])
+            _close([pool[0]] + [fd for fd, _ in marked])
             raise
         finally:
             posix.close(pool[1])
@@ -117,7 +117,7 @@ class Loan(object):
         if child == 0:
             _become_guardian(self, lends, heard, answering)
         _close((heard, answering))
-        self.control, self.answer = host.private(control), host.private(answer)
+        self.control, self.answer = python.private(control), python.private(answer)
         self.guardians += 1
         try:
             posix.waitpid(child, 0)
@@ -136,24 +136,24 @@ class Loan(object):
             if self.may_run or second and is_awaited() and not self.strict:
                 break
             self._hear(1.0)
-        self.gone = host.now()
+        self.gone = python.now()
 
     def end(self):
         """The command is over: nothing is at work in the slot any more,
         unless what runs above us is."""
-        self.over = host.now()
+        self.over = python.now()
         if not self.nested and not self.awaited:
             self._tell(_END)
 
     def linger(self):
         """Wait until the slot is no longer lent, for our end gives it to make."""
-        until = host.now() + (_GOODBYE if self.nested or self.awaited else _LIMIT)
-        while self.settled is None and host.now() < until:
-            self._hear(until - host.now())
+        until = python.now() + (_GOODBYE if self.nested or self.awaited else _LIMIT)
+        while self.settled is None and python.now() < until:
+            self._hear(until - python.now())
 
     def close(self):
         """Be done with it: what is still owed is left to the guardian."""
-        closed = host.now()
+        closed = python.now()
         over = closed if self.over is None else self.over
         gone = over if self.gone is None else self.gone
         settled = closed if self.settled is None else self.settled
@@ -199,16 +199,34 @@ class Loan(object):
             except OSError:
                 pass
         self.may_run = True
-        self.settled = host.now()
+        self.settled = python.now()
 
 
-def await_marks(fds, awaited):
+def lend(side, ancestors):
+    """The Loan of our job slot; None where there is none to lend, or where
+    enough others have lent theirs.
+
+    side       a sidecar or anything else whose crowd() waits, or None
+    ancestors  what SAGE_FLOCK_HELD tells of
+    """
+    if not python.getenv('MAKEFLAGS') or python.getenv('SAGE_FLOCK_KEEP_SLOT') not in ('', '0'):
+        return None
+    if side and side.crowd() > _MOST_GUARDIANS:
+        return None
+    try:
+        pool = jobserver.find_pool(python.getenv('MAKEFLAGS'))
+        return pool and Loan(pool, marks.leave(ancestors), bool(ancestors), proc.is_locked_above(ancestors))
+    except OSError:         # no descriptor or no process to be had: keep the slot
+        return None
+
+
+def await_marks(fds, nested):
     """Wait until nobody has the fifos `fds` open for writing: until the slots
-    that their guardians lent are back.  `awaited`: as of a Loan, or nested."""
-    until = host.now() + (_GOODBYE if awaited else _LIMIT)
-    while fds and host.now() < until:
+    that their guardians lent are back.  `nested` as for a Loan."""
+    until = python.now() + (_GOODBYE if nested or proc.is_locked_above(()) else _LIMIT)
+    while fds and python.now() < until:
         try:
-            gone = select.select(fds, [], [], max(0, until - host.now()))[0]
+            gone = select.select(fds, [], [], max(0, until - python.now()))[0]
         except (select.error, OSError):     # a signal on Python 2
             gone = []
         fds = [fd for fd in fds if fd not in gone]
@@ -257,7 +275,7 @@ def _guard(taking, heard, answering, giving, strict):
             break
     if overdrawn:
         jobserver.return_overdraft(taking)
-    _say(answering, host.raw('%s%.6f' % (host.text(_TOKEN), host.now())))
+    _say(answering, python.raw('%s%.6f' % (python.text(_TOKEN), python.now())))
 
 
 def _say(answering, word):

@@ -28,15 +28,12 @@ sweep from the next one on.
 """
 
 import errno
-import fcntl
 import posix
-import stat
 
-from sage_bootstrap import host, locks, sidecar
+from sage_flock import python
 
 # Upper case is left out: not every file system tells it from lower case.
 _PLAIN = 'abcdefghijklmnopqrstuvwxyz0123456789-_'
-_LIMIT = 64         # bytes of the file that count
 _MARK_LIMIT = 1 << 16
 
 
@@ -47,14 +44,8 @@ class Sweep(object):
     number  of the sweep that it ran, or that served it; None before
     """
 
-    def __init__(self, lock, key):
-        """`key` (str) names the sweep.  Raises sidecar.Unavailable."""
-        side, gate = sidecar.find(lock)
-        posix.close(gate)
-        self.path = side.folder + '/c.' + key
-        self._ask_for(key)
-
-    def _ask_for(self, key):
+    def __init__(self, key):
+        """`key` (str) names the sweep.  An engine adds _numbers() and _place()."""
         self.key = key
         self.since = 'this call'
         self.number = None
@@ -67,7 +58,7 @@ class Sweep(object):
         if self.seen is None:
             return
         try:
-            fd = posix.open(path, posix.O_WRONLY | posix.O_CREAT | posix.O_EXCL | host.NOFOLLOW, 0o666)
+            fd = posix.open(path, posix.O_WRONLY | posix.O_CREAT | posix.O_EXCL | python.NOFOLLOW, 0o666)
         except OSError as error:
             if error.errno == errno.EEXIST:     # by one who shares the lock with us, so it says the same
                 return
@@ -84,22 +75,18 @@ class Sweep(object):
         """Ask as of when the mark in the file `path` was made, and remove it.
         One that is lost, garbled or another sweep's counts for nothing."""
         try:
-            data = host.read_file(path, _MARK_LIMIT)
+            data = python.read_file(path, _MARK_LIMIT)
             remove(path)
         except OSError:
             return
-        number = host.text(data).partition(' ')[0]
-        if self.seen is not None and host.is_number(number) and data == self._marked(int(number)):
+        number = python.text(data).partition(' ')[0]
+        if self.seen is not None and python.is_number(number) and data == self._marked(int(number)):
             self.seen = min(self.seen, int(number))
             self.since = path + ' was written'
 
     def _marked(self, number):
         """What a mark says, in bytes: whole, or else it is none."""
-        return host.raw('%d %s\n' % (number, self._place()))
-
-    def _place(self):
-        """Where the two numbers are, as nobody else calls it."""
-        return self.path if self.path.startswith('/') else posix.getcwd() + '/' + self.path
+        return python.raw('%d %s\n' % (number, self._place()))
 
     def is_served(self):
         """Has a sweep succeeded that began after this call asked?"""
@@ -133,31 +120,13 @@ class Sweep(object):
         except OSError:
             return None
 
-    def _numbers(self, change=None):
-        """(started, done), None if garbled; `change` turns them into new ones,
-        or into None, which changes nothing."""
-        fd = posix.open(self.path, posix.O_RDWR | posix.O_CREAT | posix.O_NONBLOCK | host.NOFOLLOW, 0o666)
-        try:
-            if not stat.S_ISREG(posix.fstat(fd).st_mode):
-                raise OSError(errno.EINVAL, 'not a file')
-            locks.flock(fd, fcntl.LOCK_EX, self.path)
-            numbers = parse(posix.read(fd, _LIMIT))
-            changed = change and change(numbers)
-            if changed:
-                posix.lseek(fd, 0, 0)
-                # Padded, so that a shorter line leaves no tail of a longer one.
-                posix.write(fd, host.raw(('%d %d' % changed).ljust(_LIMIT - 1) + '\n'))
-            return numbers
-        finally:
-            posix.close(fd)
-
 
 def parse(data):
     """The two numbers in the bytes `data`; None if garbled."""
     if not data:
         return 0, 0
-    words = host.text(data).split()
-    if len(words) == 2 and host.is_number(words[0]) and host.is_number(words[1]):
+    words = python.text(data).split()
+    if len(words) == 2 and python.is_number(words[0]) and python.is_number(words[1]):
         started, done = int(words[0]), int(words[1])
         if done <= started:
             return started, done
@@ -178,7 +147,7 @@ def key_for(argv):
     host, for a lock that hosts share may be about what they do not."""
     import hashlib
     where = [posix.uname()[1], posix.getcwd()]
-    return hashlib.sha256(b'\0'.join([host.raw(word) for word in where + argv])).hexdigest()
+    return hashlib.sha256(b'\0'.join([python.raw(word) for word in where + argv])).hexdigest()
 
 
 def named_key(name):
@@ -187,4 +156,4 @@ def named_key(name):
     if name and len(name) < 64 and not name.strip(_PLAIN):
         return 'k-' + name
     import hashlib
-    return 'h-' + hashlib.sha256(host.raw(name)).hexdigest()
+    return 'h-' + hashlib.sha256(python.raw(name)).hexdigest()

@@ -1,0 +1,1 @@
+"""sage-flock, a module per protocol; the way in is call.py."""

@@ -1,0 +1,38 @@
+"""Where a lock is kept, and by which engine: a module with
+
+    open_named(name, path)  the lock; it has hold(request), sweep(key), drop()
+    names(folder)           those in use, as a sorted list of str
+    users(name, path)       who holds and who waits, a list of dicts for status.py
+"""
+
+from sage_flock import files, python
+from sage_flock.messages import USAGE, Failure
+
+
+def location(name):
+    """The path of the lock called `name`: a name without a slash lives in
+    $SAGE_LOCK_DIR, else $SAGE_LOCAL/var/lock, else the current folder."""
+    if '/' in name:
+        return name
+    folder = python.getenv('SAGE_LOCK_DIR')
+    if not folder and python.getenv('SAGE_LOCAL'):
+        folder = python.getenv('SAGE_LOCAL') + '/var/lock'
+    return folder + '/' * (not folder.endswith('/')) + name if folder else name
+
+
+def at(path):
+    """The engine that keeps the lock, or folder of locks, at `path`.  Raises Failure."""
+    if '://' not in path:
+        return files
+    if path.startswith('etcd://'):
+        from sage_flock import etcd
+        return etcd
+    raise Failure(path, 'locks are kept in folders and at etcd:// addresses', USAGE)
+
+
+def open_named(name):
+    """The lock called `name`.  Raises Failure where it cannot be opened."""
+    if not name:
+        raise Failure("''", 'is no name for a lock', USAGE)
+    path = location(name)
+    return at(path).open_named(name, path)

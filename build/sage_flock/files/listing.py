@@ -1,0 +1,71 @@
+"""Who uses the locks of a folder, for --status."""
+
+import errno
+import posix
+import time
+
+from sage_flock import proc
+from sage_flock.files import locks, sidecar
+from sage_flock.messages import Failure, reason
+from sage_flock.request import Unavailable
+
+_STATES = {sidecar.HOLDS: 'holds', sidecar.AT_GATE: 'waits', sidecar.QUEUES: 'waits'}
+_ORDER = sidecar.HOLDS + sidecar.AT_GATE + sidecar.QUEUES
+
+
+def names(folder):
+    """The names of the locks in `folder`, which ends with a slash, sorted:
+    those that sage-flock manages, and any other file called *.lock.  Raises
+    Failure."""
+    try:
+        found = set([name for name in posix.listdir(folder) if name.endswith('.lock')])
+    except OSError as error:
+        if error.errno == errno.ENOENT:
+            return []
+        raise Failure(folder, 'cannot be read: ' + reason(error))
+    found.update([name for name in _listed(folder + sidecar.FOLDER)
+                  if _listed(folder + sidecar.FOLDER + '/' + name)])
+    return sorted([name for name in found if '/' not in name])
+
+
+def _listed(folder):
+    try:
+        return posix.listdir(folder)
+    except OSError:
+        return []
+
+
+def users(name, path):
+    """What is known of the users of the lock `name` at `path`: a list of dicts."""
+    rows = []
+    try:
+        fd = posix.open(path, posix.O_RDONLY | posix.O_NONBLOCK)
+    except OSError as error:
+        if error.errno != errno.ENOENT:
+            rows.append({'state': 'unknown', 'mode': None, 'pid': None, 'command': reason(error), 'seconds': None})
+        return rows
+    try:
+        seen = _records(name, path, fd)
+        seen.sort(key=lambda one: (_ORDER.find(one.state), one.since))
+        for one in seen:
+            rows.append({'state': _STATES[one.state], 'mode': one.mode,
+                         'pid': _number(sidecar.pid_of(one.id)), 'command': one.command,
+                         'seconds': round(max(0, time.time() - one.since), 1)})
+        held = [sidecar.pid_of(one.id) for one in seen if one.state == sidecar.HOLDS]
+        for pid, command in proc.foreign(fd, held):
+            rows.insert(len(held), {'state': 'holds', 'mode': None, 'pid': pid,
+                                    'command': command, 'seconds': None})
+    finally:
+        posix.close(fd)
+    return rows
+
+
+def _records(name, path, fd):
+    try:
+        return sidecar.of(locks.Lock(name, path, fd)).records()
+    except (Unavailable, OSError):
+        return []
+
+
+def _number(pid):
+    return int(pid) if pid != '?' else None

@@ -1,0 +1,140 @@
+"""What is asked of a lock, and what is had of it: common to all engines."""
+
+import time
+
+from sage_flock import python
+from sage_flock.messages import quoted
+
+SHARED, EXCLUSIVE = 'shared', 'exclusive'
+HELD = 'SAGE_FLOCK_HELD'
+
+
+class Unavailable(Exception):
+    """Why a lock goes without a sidecar: it works, but plainly."""
+
+
+def not_logged(event, at=None, **fields):
+    """The note of a Request where nobody asked for a log."""
+
+
+def moment():
+    """Now: seconds since the epoch, and seconds of a clock that is never set
+    back, None before Python 3.3."""
+    return time.time(), getattr(time, 'monotonic', lambda: None)()
+
+
+class Request(object):
+    """What is asked of a lock.
+
+    mode       SHARED or EXCLUSIVE
+    command    the argv to run, [] in the FD form
+    wait       False: do not wait (-n)
+    seconds    how long to wait (-w); None: for ever
+    conflict   the exit status when it was not got in time (-E)
+    quiet, verbose
+    note       called with the name and the fields of an event: events.Log
+    held_up    the moment() at which it found the lock held, or None
+    """
+
+    held_up = None
+
+    def __init__(self, mode, command, wait=True, seconds=None, conflict=1,
+                 quiet=False, verbose=False, note=not_logged):
+        self.mode = mode
+        self.command = command
+        self.wait = wait
+        self.seconds = seconds
+        self.conflict = conflict
+        self.quiet = quiet
+        self.verbose = verbose
+        self.note = note
+
+    def is_logged(self):
+        """Does a log want to know more than is known for nothing?"""
+        return self.note is not not_logged
+
+    def line(self, doing, name, who):
+        """The line that says `doing` of the lock called `name`, and `who` is in the way."""
+        line = '%s %s lock %s' % (doing, self.mode, name)
+        if self.command:
+            line += " to run '%s'" % quoted(self.command)
+        return line + (': ' + who if who else '')
+
+
+class Hold(object):
+    """A lock that is held, by us or, when `nested`, by an ancestor.
+
+    inherited  what the command is told of in SAGE_FLOCK_HELD
+    loan       the slots.Loan of a job slot lent while waiting, or None
+    watch      to be called with the process id of the command once it runs;
+               None where the command holds the lock as well as we do
+
+    An engine adds descriptors(), what the command inherits; release(); and
+    what it knows of is_awaited() and debts().
+    """
+
+    watch = None
+
+    def __init__(self, lock, inherited, nested=False, loan=None):
+        self.lock = lock
+        self.inherited = inherited
+        self.nested = nested
+        self.loan = loan
+
+    def is_awaited(self):
+        """Does anybody wait for the lock who has a job slot?"""
+        return False
+
+    def debts(self):
+        """Marks of job slots that were lent under the lock: descriptors that
+        come to their end when the slot is back."""
+        return []
+
+    def go(self):
+        """The command is to run: wait for the job slot that was lent, or for
+        the overdraft, if one was."""
+        if self.loan:
+            self.loan.go(self.is_awaited)
+
+    def is_over(self):
+        """The command has ended, and the lock is still held."""
+        if self.loan:
+            self.loan.end()
+
+    def end_loan(self, note=not_logged):
+        """Be done with the job slot that was lent, if one was."""
+        if self.loan:
+            self.loan.close()
+            note('slot', **self.loan.seconds)
+            self.loan = None
+
+
+# ---- What others are told: the text of a record, and SAGE_FLOCK_HELD
+
+def text_for(mode, command, timed):
+    """The text of a record: lines of a word and its value."""
+    return 'mode %s\n%scommand %s\n' % (mode, 'timed 1\n' if timed else '', command)
+
+
+def parse(data):
+    """The fields of a record's bytes; of a garbled one those that are whole."""
+    fields = {}
+    for line in python.text(data).split('\n'):
+        word, blank, value = line.partition(' ')
+        if blank:
+            fields[word] = value
+    if fields.get('mode') not in (SHARED, EXCLUSIVE):
+        fields['mode'] = EXCLUSIVE
+    return fields
+
+
+def held():
+    """What SAGE_FLOCK_HELD says that ancestors hold, outermost first: paths of
+    records, and addresses of locks of another engine."""
+    value = python.getenv(HELD)
+    return [path.replace('%3A', ':').replace('%25', '%') for path in value.split(':')] if value else []
+
+
+def pass_on(paths):
+    """The value of SAGE_FLOCK_HELD for `paths`."""
+    return ':'.join([p.replace('%', '%25').replace(':', '%3A') for p in paths])
