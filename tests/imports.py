@@ -16,10 +16,9 @@ call report.call
 status selftest events
 engines
 files etcd
-files.listing files.sweep files.taking etcd.keeper etcd.waiting
-files.waiting
-files.deadlock
-files.holders
+files.waiting files.listing files.sweep etcd.keeper etcd.waiting
+files.deadlock files.holders
+files.records
 files.sidecar etcd.queue
 files.locks etcd.http
 report.text report.page report.trace

@@ -231,7 +231,7 @@ live() {
 import os, sys
 sys.path.insert(0, sys.argv[1])
 from sage_flock import python
-from sage_flock.files import sidecar
+from sage_flock.files import records, sidecar
 side = sidecar.Sidecar(os.path.realpath('x.lock'))
 clock = [0.0]
 def now():
@@ -239,12 +239,12 @@ def now():
     return clock[0]
 python.now = now
 looks = []
-def look_at(name):
+def look_at(side, name):
     looks.append(name)
-side._look_at = look_at
+records.look_at = look_at
 for i in range(3000):
     os.mkdir('%s/h.%d-%x' % (side.folder, 1000 + i, i))      # which nobody unlinks
-side.records()
+records.live(side)
 print('%d looks' % len(looks))
 sys.exit(not 0 < len(looks) < 1000)
 END

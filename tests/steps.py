@@ -24,7 +24,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'build'))
 
 from sage_flock import files, request as asked
-from sage_flock.files import deadlock, locks, sidecar, taking
+from sage_flock.files import deadlock, locks, records, sidecar
 
 EXCLUSIVE, SHARED = asked.EXCLUSIVE, asked.SHARED
 WATCHED = [(posix, name) for name in ('open', 'close', 'rename', 'unlink', 'symlink', 'write', 'listdir', 'readlink')]
@@ -95,13 +95,13 @@ class Stage(object):
 
     def look(self):
         """What an observer sees, after checking what must hold always: the set of states."""
-        records = self.side.records()
-        for one in records:
+        seen = records.live(self.side)
+        for one in seen:
             if one.state == sidecar.HOLDS and not self.is_held(self.path):
                 raise AssertionError('a holder is seen, and the lock is free')
             if one.state == sidecar.AT_GATE and not self.is_held(self.side.folder + '/gate'):
                 raise AssertionError('one is seen in the gate, and the gate is free')
-        return set([one.state for one in records])
+        return set([one.state for one in seen])
 
     def look_while_taking(self):
         states = self.look()
@@ -119,7 +119,7 @@ def test_taken_at_once_and_released(stage):
     for mode in (EXCLUSIVE, SHARED):
         lock = stage.lock()
         with Steps(stage.look_while_taking):
-            hold = taking.take(lock, request(mode))
+            hold = files.take(lock, request(mode))
         if stage.look() != set('h'):
             raise AssertionError('who holds is not seen')
         with Steps(stage.look):
@@ -131,7 +131,7 @@ def test_taken_at_once_and_released(stage):
 def test_taken_without_the_gate(stage):
     lock = stage.lock()
     with Steps(stage.look):
-        taking.take(lock, request(EXCLUSIVE, wait=False))
+        files.take(lock, request(EXCLUSIVE, wait=False))
     if stage.look() != set('h'):
         raise AssertionError('who holds is not seen')
 
@@ -139,7 +139,7 @@ def test_taken_without_the_gate(stage):
 def test_waited_for(stage):
     """Behind a holder alone, then behind one who stands in the gate as well."""
     for queue in (False, True):
-        first = taking.take(stage.lock(), request(EXCLUSIVE))
+        first = files.take(stage.lock(), request(EXCLUSIVE))
         gate = stage.side.open_gate() if queue else None
         if queue:
             fcntl.flock(gate, fcntl.LOCK_EX)
@@ -155,7 +155,7 @@ def test_waited_for(stage):
 
         lock = stage.lock()
         with Steps(stage.look, blocks):
-            second = taking.take(lock, request(EXCLUSIVE))
+            second = files.take(lock, request(EXCLUSIVE))
         waits = [states - set('h') for states in seen if states - set('h')]
         if set('w') not in waits or queue and set('q') not in waits:
             raise AssertionError('who waits is not seen: %s' % seen)
@@ -165,7 +165,7 @@ def test_waited_for(stage):
 
 
 def test_the_record_says_held_before_the_gate_is_let_go(stage):
-    first = taking.take(stage.lock(), request(EXCLUSIVE))
+    first = files.take(stage.lock(), request(EXCLUSIVE))
     released = []
 
     def blocks(fd):
@@ -178,14 +178,14 @@ def test_the_record_says_held_before_the_gate_is_let_go(stage):
             stage.look_while_taking()
 
     with Steps(observe, blocks):
-        taking.take(stage.lock(), request(SHARED))
+        files.take(stage.lock(), request(SHARED))
     if not released:
         raise AssertionError('it did not wait')
 
 
 def test_two_readers(stage):
-    hold = taking.take(stage.lock(), request(SHARED))
-    taken = taking.take(stage.lock(), request(SHARED))
+    hold = files.take(stage.lock(), request(SHARED))
+    taken = files.take(stage.lock(), request(SHARED))
     dead = os.path.join(stage.side.folder, 'h.1-dead')
 
     def leave_a_dead_one():
@@ -193,21 +193,21 @@ def test_two_readers(stage):
             posix.close(posix.open(dead, os.O_CREAT | os.O_WRONLY))
 
     def observe():
-        if sidecar.is_live(dead):
+        if records.is_live(dead):
             raise AssertionError('a dead record is taken for live')
 
     for _ in range(3):
         leave_a_dead_one()
         with Steps(observe):
-            found = [one.id for one in stage.side.records()]
+            found = [one.id for one in records.live(stage.side)]
         if sorted(found) != sorted([hold.record.id, taken.record.id]):
             raise AssertionError('the live ones are not all seen, or others: %s' % found)
 
 
 def test_pointers(stage):
     """A waiter leaves its pointers before it looks for rings, and takes them along when it holds."""
-    outer = taking.take(files.open_named('outer.lock', stage.folder + '/outer.lock'), request(EXCLUSIVE))
-    first = taking.take(stage.lock(), request(EXCLUSIVE))
+    outer = files.take(files.open_named('outer.lock', stage.folder + '/outer.lock'), request(EXCLUSIVE))
+    first = files.take(stage.lock(), request(EXCLUSIVE))
 
     def pointers():
         return [name for name in os.listdir(outer.record.sidecar.folder) if name[0] == 'p']
@@ -217,7 +217,7 @@ def test_pointers(stage):
         return ring(*words)
 
     def observe():
-        if 'h' in [one.state for one in stage.side.records() if one.id != first.record.id] and pointers():
+        if 'h' in [one.state for one in records.live(stage.side) if one.id != first.record.id] and pointers():
             raise AssertionError('a holder still has pointers')
 
     looked = []
@@ -227,7 +227,7 @@ def test_pointers(stage):
     posix.environ[asked.HELD.encode() if bytes is not str else asked.HELD] = os.environ[asked.HELD].encode()
     try:
         with Steps(observe, lambda fd: os.fstat(fd).st_ino == os.stat(stage.path).st_ino and first.release()):
-            taking.take(stage.lock(), request(EXCLUSIVE))
+            files.take(stage.lock(), request(EXCLUSIVE))
     finally:
         deadlock.ring = ring
         posix.environ.clear()

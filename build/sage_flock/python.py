@@ -15,6 +15,11 @@ if '_signal' in sys.builtin_module_names:
 else:                       # before 3.5 the C module goes by the plain name
     import signal
 
+try:
+    import _stat as stat    # what the stat module is made of, from 3.4 on
+except ImportError:
+    import stat             # noqa
+
 VERSION = sys.version_info[:2]
 PY3 = VERSION[0] >= 3
 _ENCODING = sys.getfilesystemencoding() or 'utf-8'

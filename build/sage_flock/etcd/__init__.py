@@ -6,6 +6,7 @@ the talk with the servers in http.py; waiting and the keeper, which watches
 over lease and command, load when they are needed.
 """
 
+import gc
 import time
 
 from sage_flock import python, sweeps
@@ -15,6 +16,8 @@ from sage_flock.etcd.queue import HASTE, Place, Queue, folder_end, put, span, wh
 from sage_flock.python import signal
 from sage_flock.messages import USAGE, Failure, say
 from sage_flock.request import EXCLUSIVE, Hold, held
+
+gc.enable()         # who talks with servers may live for long
 
 _SCHEME = 'etcd://'
 _PORT = '2379'

@@ -25,7 +25,7 @@ import posix
 import time
 
 from sage_flock import python
-from sage_flock.files import locks, sidecar
+from sage_flock.files import locks, records, sidecar
 from sage_flock.request import EXCLUSIVE
 from sage_flock.messages import Failure
 
@@ -56,7 +56,7 @@ def exclusively(side):
 def ring(record, mode, ancestors):
     """The ring that the waiter with `record` closes, or None.
 
-    A list of (waiter, holder) pairs of sidecar.Seen, waiter None for us: each
+    A list of (waiter, holder) pairs of records.Seen, waiter None for us: each
     waits for the lock that its holder holds, under whom the next waiter runs.
     The last holder is None where the ring closes in the queue behind us.
     """
@@ -94,11 +94,11 @@ def _blockers(side, mode, state, record):
     """Whom a waiter for the lock of `side` waits for: (holders, the ID of the
     exclusive waiter in the gate if it is for his sake)."""
     try:
-        holders = side.records(sidecar.HOLDS)
+        holders = records.live(side, sidecar.HOLDS)
         if mode == EXCLUSIVE or [h for h in holders if h.mode == EXCLUSIVE]:
             return holders, None
         if state == sidecar.QUEUES:
-            for one in side.records(sidecar.AT_GATE):
+            for one in records.live(side, sidecar.AT_GATE):
                 if one.mode == EXCLUSIVE and not one.timed:
                     return holders, one.id
     except OSError:         # the folder is gone
@@ -116,8 +116,8 @@ def _waiting_under(holder):
         return found
     for name in names:
         if name.startswith(start):
-            path = sidecar.live_target(holder.sidecar.folder + '/' + name)
-            one = path and sidecar.seen_at(path)
+            path = records.live_target(holder.sidecar.folder + '/' + name)
+            one = path and records.seen_at(path)
             if one and not one.timed:
                 found.append(one)
     return found
@@ -137,4 +137,4 @@ def told(name, command, links):
 
 
 def _who(one):
-    return "%s '%s'" % (sidecar.pid_of(one.id), one.command)
+    return "%s '%s'" % (records.pid_of(one.id), one.command)

@@ -7,7 +7,7 @@ through a descriptor of a shell; Linux tells of those in /proc.
 import time
 
 from sage_flock import proc
-from sage_flock.files import sidecar
+from sage_flock.files import records, sidecar
 from sage_flock.messages import duration, listed
 from sage_flock.request import EXCLUSIVE, SHARED
 
@@ -16,9 +16,9 @@ def process_ids(lock, side):
     """The process ids, as int, of those who hold `lock`."""
     pids = []
     try:
-        for one in side.records(sidecar.HOLDS) if side else ():
-            if sidecar.pid_of(one.id) != '?':
-                pids.append(int(sidecar.pid_of(one.id)))
+        for one in records.live(side, sidecar.HOLDS) if side else ():
+            if records.pid_of(one.id) != '?':
+                pids.append(int(records.pid_of(one.id)))
     except OSError:
         pass
     return pids or [pid for pid, _ in proc.foreign(lock.fd)]
@@ -30,7 +30,7 @@ def is_passing(lock, side, mode):
     if mode != SHARED or not side:
         return False
     try:
-        seen = side.records(sidecar.HOLDS + sidecar.AT_GATE)
+        seen = records.live(side, sidecar.HOLDS + sidecar.AT_GATE)
     except OSError:
         return False
     if [one for one in seen if one.mode == EXCLUSIVE]:
@@ -44,12 +44,12 @@ def in_words(lock, side, mode, mine):
     mine: our own record, which does not count; None if we have none.
     """
     try:
-        seen = side.records(sidecar.HOLDS + sidecar.AT_GATE) if side else []
+        seen = records.live(side, sidecar.HOLDS + sidecar.AT_GATE) if side else []
     except OSError:
         seen = []
     held = [one for one in seen if one.state == sidecar.HOLDS]
     names = [told(one) for one in held]
-    names += ["%d '%s'" % one for one in proc.foreign(lock.fd, [sidecar.pid_of(h.id) for h in held])]
+    names += ["%d '%s'" % one for one in proc.foreign(lock.fd, [records.pid_of(h.id) for h in held])]
     line = 'held by ' + listed(names) if names else ''
     if held and mode == SHARED and not [h for h in held if h.mode == EXCLUSIVE]:
         line += _behind([one for one in seen if one.state == sidecar.AT_GATE], mine)
@@ -57,15 +57,15 @@ def in_words(lock, side, mode, mine):
 
 
 def told(one):
-    """A sidecar.Seen in words: pid, command, for how long."""
-    return "%s '%s' for %s" % (sidecar.pid_of(one.id), one.command,
+    """A records.Seen in words: pid, command, for how long."""
+    return "%s '%s' for %s" % (records.pid_of(one.id), one.command,
                                duration(max(0, time.time() - one.since)))
 
 
 def _behind(gate, mine):
     for one in gate:
         if not mine or one.id != mine.id:
-            return "; before us waits %s '%s'" % (sidecar.pid_of(one.id), one.command)
+            return "; before us waits %s '%s'" % (records.pid_of(one.id), one.command)
     return ''
 
 
@@ -73,10 +73,10 @@ def have_slots(lock, side):
     """May somebody wait for `lock` who occupies a job slot meanwhile?  Those
     of our waiters who have lent theirs do not."""
     try:
-        waiters = side.records(sidecar.QUEUES + sidecar.AT_GATE) if side else []
+        waiters = records.live(side, sidecar.QUEUES + sidecar.AT_GATE) if side else []
     except OSError:
         waiters = []
     if [one for one in waiters if one.fields.get('lent') != '1']:
         return True
-    known = [sidecar.pid_of(one.id) for one in waiters]
+    known = [records.pid_of(one.id) for one in waiters]
     return bool([pid for pid in proc.blocked(lock.fd) if pid not in known])

@@ -5,7 +5,7 @@ import posix
 import time
 
 from sage_flock import proc
-from sage_flock.files import locks, sidecar
+from sage_flock.files import locks, records, sidecar
 from sage_flock.messages import Failure, reason
 from sage_flock.request import Unavailable
 
@@ -49,9 +49,9 @@ def users(name, path):
         seen.sort(key=lambda one: (_ORDER.find(one.state), one.since))
         for one in seen:
             rows.append({'state': _STATES[one.state], 'mode': one.mode,
-                         'pid': _number(sidecar.pid_of(one.id)), 'command': one.command,
+                         'pid': _number(records.pid_of(one.id)), 'command': one.command,
                          'seconds': round(max(0, time.time() - one.since), 1)})
-        held = [sidecar.pid_of(one.id) for one in seen if one.state == sidecar.HOLDS]
+        held = [records.pid_of(one.id) for one in seen if one.state == sidecar.HOLDS]
         for pid, command in proc.foreign(fd, held):
             rows.insert(len(held), {'state': 'holds', 'mode': None, 'pid': pid,
                                     'command': command, 'seconds': None})
@@ -62,7 +62,7 @@ def users(name, path):
 
 def _records(name, path, fd):
     try:
-        return sidecar.of(locks.Lock(name, path, fd)).records()
+        return records.live(sidecar.of(locks.Lock(name, path, fd)))
     except (Unavailable, OSError):
         return []
 

@@ -34,21 +34,18 @@ perhaps: it is data, to be bounded, escaped and never trusted.
 import errno
 import fcntl
 import posix
-import stat
 import time
 
 from sage_flock import python
-from sage_flock.messages import quoted, say, shortened
-from sage_flock.request import EXCLUSIVE, SHARED, Unavailable, held, parse, text_for
+from sage_flock.messages import quoted, say
+from sage_flock.python import stat
+from sage_flock.request import Unavailable, text_for
 
 QUEUES, AT_GATE, HOLDS = 'q', 'w', 'h'
 FOLDER = '.sage-flock'
-_RECORD_LIMIT = 8192
-_NEWBORN = 60           # seconds that making a record may take
 _MANY = 16              # names in a folder that make a look for dead ones due
 _MOST = 20000           # names that are read of a folder, where it can be read in part
 _LARGE = 200000         # bytes: how large a folder is (ext4, tmpfs) that may hold more than that
-_LOOK = 0.03            # seconds that a look at a folder with more than a few names may take
 
 
 class Sidecar(object):
@@ -96,49 +93,16 @@ class Sidecar(object):
         return (stat.S_ISDIR(posix.lstat(parent).st_mode) and
                 stat.S_ISDIR(posix.lstat(self.folder).st_mode))
 
-    def records(self, kinds='qwhtpl', names=None):
-        """The live records as a list of Seen, oldest first; what is dead is
-        removed.  `kinds` narrows it to names that begin so; `names` are those
-        in the folder, if they have just been read.
-
-        In a folder that others may write to, anything may lie: after some
-        dozen names it goes on for _LOOK seconds at most.
-        """
-        seen = []
-        until = None
-        for count, name in enumerate(self._names() if names is None else names):
-            if name[0] in kinds and name[1:2] == '.':
-                one = self._look_at(name)
-                if one:
-                    seen.append(one)
-            if count % _MANY == _MANY - 1:
-                until = until or python.now() + _LOOK
-                if python.now() > until:
-                    break
-        seen.sort(key=lambda one: one.since)
-        return seen
-
     def count(self, state):
         """How many are in `state`, dead ones not yet removed included."""
-        return len([name for name in self._names() if name[:2] == state + '.'])
+        return len([name for name in self.names() if name[:2] == state + '.'])
 
     def crowd(self):
         """How many queue for the gate."""
         return self.count(QUEUES)
 
-    def marks(self, prefix):
-        """Descriptors on the live marks whose names begin with `prefix`."""
-        from sage_flock import marks
-        fds = [marks.opened(self.folder + '/' + name) for name in self._names() if name.startswith(prefix)]
-        return [fd for fd in fds if fd is not None]
-
-    def tidy(self):
-        """Remove what killed processes left, once it is worth a look."""
-        names = self._names()
-        if len(names) > _MANY:
-            self.records(names=names)
-
-    def _names(self):
+    def names(self):
+        """The names in its folder; of a very large one, if it can be read in part, the first."""
         try:
             if posix.stat(self.folder).st_size < _LARGE or not hasattr(posix, 'scandir'):
                 return posix.listdir(self.folder)
@@ -151,60 +115,11 @@ class Sidecar(object):
         except OSError:         # somebody removed it
             return []
 
-    def _look_at(self, name):
-        path = self.folder + '/' + name
-        if name[0] == 'p':
-            # Made by a live waiter under a live holder: dead with either.
-            if not (is_live(self.folder + '/h.' + holder_of(name)) and live_target(path)):
-                remove(path)
-            return None
-        if name[0] == 'l':
-            self.marks(name)
-            return None
-        fd = open_record(path)
-        if fd is None:
-            return None
-        try:
-            if held_by_other(fd):
-                return Seen(self, name, fd) if name[0] != 't' else None
-            # A newborn is not locked yet; only an old one was left behind.
-            if name[0] != 't' or time.time() - posix.fstat(fd).st_mtime > _NEWBORN:
-                remove(path)
-        finally:
-            posix.close(fd)
-        return None
-
-
-class Seen(object):
-    """A live record as another process reads it.
-
-    sidecar, name, state, id   where it stands
-    mode     'shared' or 'exclusive'
-    since    when it reached its state, seconds since the epoch
-    fields   what its text says, str to str, not to be trusted
-    """
-
-    def __init__(self, sidecar, name, fd):
-        self.sidecar = sidecar
-        self.name = name
-        self.state, _, self.id = name.partition('.')
-        self.since = posix.fstat(fd).st_mtime
-        self.fields = parse(posix.read(fd, _RECORD_LIMIT))
-        self.mode = self.fields['mode']
-
-    @property
-    def path(self):
-        return self.sidecar.folder + '/' + self.name
-
-    @property
-    def command(self):
-        """Its command as it calls itself, bounded and made harmless."""
-        return shortened(self.fields.get('command', '?'))
-
-    @property
-    def timed(self):
-        """Does its wait end by itself?"""
-        return self.fields.get('timed') == '1'
+    def clutter(self):
+        """The names in its folder, if they are so many that dead ones may be
+        among them; else none."""
+        names = self.names()
+        return names if len(names) > _MANY else []
 
 
 class Record(object):
@@ -268,7 +183,10 @@ class Record(object):
     def debts(self):
         """Job slots that were lent under this record: descriptors on the
         marks, which come to their end when a slot is back."""
-        return self.sidecar.marks('l.%s.' % self.id)
+        from sage_flock import marks
+        prefix = 'l.%s.' % self.id
+        fds = [marks.opened(self.sidecar.folder + '/' + name) for name in self.sidecar.names() if name.startswith(prefix)]
+        return [fd for fd in fds if fd is not None]
 
     def remove(self):
         """Take the record away.  To be done before its lock is dropped."""
@@ -352,71 +270,6 @@ def _path_of(lock, status):
     return path
 
 
-def pid_of(record_id):
-    """The process id that a record's ID opens with, as str; '?' if garbled."""
-    pid = record_id.partition('-')[0]
-    return pid if python.is_number(pid) and len(pid) < 12 else '?'
-
-
-def holder_of(pointer):
-    """The ID of the holder in a pointer's name `p.HOLDER.WAITER`."""
-    return pointer.split('.')[1]
-
-
-def open_record(path):
-    """A descriptor on the record at `path` for a reader; None if it is gone
-    or is no record."""
-    try:
-        fd = posix.open(path, posix.O_RDONLY | posix.O_NONBLOCK | python.NOFOLLOW)
-    except OSError:
-        return None
-    if stat.S_ISREG(posix.fstat(fd).st_mode):
-        return fd
-    posix.close(fd)
-    return None
-
-
-def held_by_other(fd):
-    """Does somebody have the record behind `fd` locked, so that it is live?"""
-    try:
-        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        return False
-    except (IOError, OSError):
-        return True
-
-
-def is_live(path):
-    """Is the record at `path` there, and live?"""
-    fd = open_record(path)
-    if fd is None:
-        return False
-    try:
-        return held_by_other(fd)
-    finally:
-        posix.close(fd)
-
-
-def seen_at(path):
-    """The live record at `path` as Seen, or None."""
-    folder, _, name = path.rpartition('/')
-    parent, _, lock = folder.rpartition('/')
-    return Sidecar(parent.rpartition('/')[0] + '/' + lock)._look_at(name)
-
-
-def live_target(pointer):
-    """The path of the live waiter's record that `pointer` leads to, or None."""
-    try:
-        folder, _, waiter = posix.readlink(pointer).rpartition('/')
-    except OSError:
-        return None
-    # It may pass from q to w between the two looks, never back.
-    for state in (QUEUES, AT_GATE):
-        path = '%s/%s.%s' % (folder, state, waiter)
-        if is_live(path):
-            return path
-    return None
-
-
 def remove(path):
     """Unlink `path`; that it is gone already, or not ours, is no matter."""
     _try(posix.unlink, path)
@@ -429,44 +282,3 @@ def _try(function, *words):
         function(*words)
     except OSError:
         pass
-
-
-def inherited_records():
-    """What ancestors hold, outermost first: the paths in SAGE_FLOCK_HELD whose
-    records are live, and whatever stands there for locks of another engine.
-
-    The variable alone lets nobody in: of a lock that has ended, say under a
-    daemon that outlived it, the record is dead.
-    """
-    return [path for path in held() if '://' in path or _is_held(path)]
-
-
-def _is_held(path):
-    return path.rpartition('/')[2][:2] == HOLDS + '.' and is_live(path)
-
-
-def held_mode(paths, sidecar):
-    """The strongest mode in which the records `paths` hold the lock of
-    `sidecar`; None if none of them is its."""
-    modes = [_mode_at(p) for p in paths if _same_folder(p.rpartition('/')[0], sidecar.folder)]
-    modes = [mode for mode in modes if mode]    # without those that have just ended
-    if EXCLUSIVE in modes:
-        return EXCLUSIVE
-    return SHARED if modes else None
-
-
-def _mode_at(path):
-    try:
-        return parse(python.read_file(path, _RECORD_LIMIT))['mode']
-    except OSError:         # it has just ended
-        return None
-
-
-def _same_folder(one, other):
-    if one == other:
-        return True
-    try:
-        a, b = posix.stat(one), posix.stat(other)
-    except OSError:
-        return False
-    return (a.st_dev, a.st_ino) == (b.st_dev, b.st_ino)

@@ -29,7 +29,7 @@ except ImportError:
     import thread as _thread
 
 from sage_flock import proc, python, slots
-from sage_flock.files import deadlock, holders, locks, sidecar
+from sage_flock.files import deadlock, holders, locks, records, sidecar
 from sage_flock.python import signal
 from sage_flock.messages import Failure, duration, first_reminder, listed, quoted, say
 from sage_flock.request import EXCLUSIVE
@@ -60,7 +60,7 @@ def wait(lock, request, ancestors, side, gate, at_gate):
     watch.note_loan()
     watch.start(not at_gate)
     if side:
-        side.tidy()     # here and not once we hold the lock, where it would hold up others
+        records.live(side, names=side.clutter())    # not once we hold the lock, where it would hold up others
     try:
         while not _come_in(watch, at_gate):
             watch.stand_aside()
@@ -396,7 +396,7 @@ class _Watch(object):
     def _is_deaf(self, pids):
         """Has whoever is in the gate let a free lock lie again and again?"""
         try:
-            who = pids, [one.id for one in self.side.records(sidecar.AT_GATE)]
+            who = pids, [one.id for one in records.live(self.side, sidecar.AT_GATE)]
         except OSError:
             who = pids, []
         # Held shared it is free for us, but not for a writer in the gate.
