@@ -13,7 +13,8 @@ import posix
 import sys
 
 from sage_bootstrap.compat import argparse
-from sage_flock import engines, files, python
+import sage_flock
+from sage_flock import files, python
 from sage_flock.messages import FAILED, USAGE, Failure, quoted, reason, say, write
 from sage_flock.request import EXCLUSIVE, HELD, SHARED, Request, Unavailable, pass_on
 
@@ -158,7 +159,7 @@ def _lock_and_command(options):
         raise Failure('usage', "LOCK is missing (try 'sage-flock --help')", USAGE)
     if words:
         argv = _command(words)
-        return engines.open_named(options.lock), argv
+        return sage_flock.open_named(options.lock), argv
     if not python.is_number(options.lock):
         raise Failure(options.lock, "has no command to run "
                       "(only a descriptor's number goes without one)", USAGE)

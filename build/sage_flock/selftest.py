@@ -9,7 +9,8 @@ tell what one host alone cannot see.
 import posix
 import select
 
-from sage_flock import engines, files, python
+import sage_flock
+from sage_flock import files, python
 from sage_flock.python import signal
 from sage_flock.messages import USAGE, Failure, reason, write
 from sage_flock.request import EXCLUSIVE, SHARED
@@ -24,7 +25,7 @@ def run(folder):
     Raises Failure where they do not.
     """
     given = folder
-    folder = folder or engines.location('x')[:-1] or '.'
+    folder = folder or sage_flock.location('x')[:-1] or '.'
     if '://' in folder:
         raise Failure(folder, 'the self-test is for folders', USAGE)
     folder = folder.rstrip('/') or '/'

@@ -1,6 +1,7 @@
 """--status: who holds and who waits for which lock, for people or as JSON."""
 
-from sage_flock import engines, python
+import sage_flock
+from sage_flock import python
 from sage_flock.messages import Failure, duration, printable, write
 
 
@@ -20,14 +21,14 @@ def show(names, as_json):
 
 def _all_names():
     """The locks of the lock folder."""
-    folder = engines.location('x')[:-1] or './'
-    return engines.at(folder).names(folder)
+    folder = sage_flock.location('x')[:-1] or './'
+    return sage_flock.at(folder).names(folder)
 
 
 def _users(name):
     """What is known of the users of the lock `name`: a list of dicts."""
-    path = engines.location(name)
-    return engines.at(path).users(name, path)
+    path = sage_flock.location(name)
+    return sage_flock.at(path).users(name, path)
 
 
 def _process(one):
@@ -36,7 +37,7 @@ def _process(one):
 
 
 def _as_data(name, users):
-    return {'lock': python.text(printable(name)), 'path': printable(engines.location(name)),
+    return {'lock': python.text(printable(name)), 'path': printable(sage_flock.location(name)),
             'users': users}
 
 
