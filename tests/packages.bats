@@ -518,6 +518,12 @@ EOF
     done
 }
 
+@test "two makes at random offsets, the first one killed or not: each package is built once" {
+    run "$PYTHON" "$ROOT/tests/pairs.py" --rounds="${ROUNDS:-4}"
+    echo "$output"
+    [ "$status" = 0 ]
+}
+
 @test "any change in a package's folder is seen, whatever the file is called and however old it is" {
     setup_kit
     simple a
