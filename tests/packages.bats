@@ -698,6 +698,81 @@ rebase_while_b_comes() {
     ends A 2
 }
 
+# sdist NAME VERSION: its archive in dist, and a package x of it as pip-compile pins one, by the archive's hash.
+pinned() {
+    mkdir -p "source/$1" dist
+    echo "version = '$2'" >"source/$1/$1.py"
+    printf 'Metadata-Version: 2.1\nName: %s\nVersion: %s\n' "$1" "$2" >"source/$1/METADATA"
+    printf '[build-system]\nrequires = []\nbuild-backend = "plainwheel"\n' >"source/$1/pyproject.toml"
+    (cd "source/$1" && "$SAGE_LOCAL/bin/python" -c "import plainwheel; plainwheel.build_sdist('../../dist')")
+    mkdir -p "pkgs/${3:-$1}"
+    echo "$2" >"pkgs/${3:-$1}/version"
+    echo optional >"pkgs/${3:-$1}/type"
+    echo plainwheel >"pkgs/${3:-$1}/dependencies"
+    printf -- '--no-index\n--no-binary %s\n--find-links %s/dist\n%s==%s \\\n    --hash=sha256:%s\n' "$1" "$PWD" "$1" "$2" \
+        "$(sha256sum "dist/$1-$2.tar.gz" | cut -d ' ' -f 1)" >"pkgs/${3:-$1}/requirements.txt"
+}
+
+version_of_x() {
+    "$SAGE_LOCAL/bin/python" -c 'import x; print(x.version)'
+}
+
+@test "Python packages: pinned by hashes, one owner each, and no failure costs the older version" {
+    setup_kit
+    cp -R "$ROOT"/build/pkgs/venv "$ROOT"/build/pkgs/pip "$ROOT"/build/pkgs/plainwheel pkgs
+    export PIP_NO_BUILD_ISOLATION=false PIP_NO_CACHE_DIR=1 SAGE_VENV_PYTHON=$PYTHON
+    kit
+    tree >before
+
+    pinned x 1.0
+    kit x
+    [ "$(version_of_x)" = 1.0 ]
+    "$SAGE_LOCAL/bin/python" -m pip check
+
+    # Another package with the same distribution, and nobody's.
+    pinned x 2.0 y
+    run kit y
+    [ "$status" = 2 ]
+    [[ $output = *'sage-spkg: y: the Python distribution x belongs to x'* ]]
+    pinned pip 99.0 z
+    run kit z
+    [[ $output = *'sage-spkg: z: the Python distribution pip belongs to pip'* ]]
+    [ "$(version_of_x)" = 1.0 ]
+
+    # An archive that is not the pinned one, and a pip that makes a wheel and does not install it.
+    pinned x 2.0
+    echo changed >>dist/x-2.0.tar.gz
+    run kit x
+    [ "$status" = 2 ]
+    [[ $output = *'x 2.0: FAILED after '*', 1.0 stays, '*'DO NOT MATCH'* ]]
+    pinned x 2.0
+    cat >picky <<'EOF'
+#!/bin/sh
+case $* in *x-2.0-*) echo 'not this one'; exit 1 ;; esac
+exec "$SAGE_LOCAL/bin/python" -m pip install --no-deps --no-input "$@"
+EOF
+    chmod +x picky
+    run kit x PIP_INSTALL="$PWD/picky"
+    echo "$output"
+    [ "$status" = 2 ]
+    [[ $output = *'x 2.0: FAILED after '*', 1.0 stays, '* ]]
+    [ "$(version_of_x)" = 1.0 ]
+    run kit list
+    [[ $output = *'x '*' 2.0 '*' 1.0
+'* ]]
+
+    # A new pip rebuilds nothing but itself, a new environment all that is in it.
+    kit x
+    [ "$(version_of_x)" = 2.0 ]
+    newer pkgs/pip/version
+    run kit all x
+    [[ $output = *'pip 1.0: installed'* ]]
+    [[ $output != *'x 2.0'* ]]
+    run kit x-uninstall
+    [ "$output" = 'x 2.0: uninstalled' ]
+    tree | grep -v __pycache__ | diff <(grep -v __pycache__ before) -
+}
+
 @test "the default packages at -j8, from the top: real ones, at work" {
     copy_kit
     "$MAKE" -j8 </dev/null
