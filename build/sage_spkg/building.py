@@ -3,7 +3,7 @@
 import os
 
 from sage_spkg import files as tree_files
-from sage_spkg.install import Failed
+from sage_spkg.steps import Failed
 
 _HAS_RPATH = not os.uname()[0].startswith(('CYGWIN', 'MSYS'))
 
@@ -72,6 +72,7 @@ def _check(job, work):
 
 
 def _unpack(job):
-    if os.path.exists(job.build + '/work/source'):
+    work = job.build + '/work'
+    if os.path.exists(work + '/source') or os.path.exists(work + '/patches'):
         from sage_spkg import sources
         sources.prepare(job)

@@ -5,6 +5,7 @@
     sage-spkg --uninstall NAME      take it out
     sage-spkg --merge NAME          a step of an install, under rebase.lock; --merge-alone: and pip.lock
     sage-spkg --rules, --list       all packages, as words for make, as a table
+    sage-spkg --fetch URL SHA256 FILE   a step of a build, under the lock of the file
     sage-spkg --holds LOCKS ...     the same again, with locks got by waiting
     sage-spkg-uninstall NAME        a step of an uninstall, under the locks
     sage-spkg-uninstall --aside FOLDER NAME
@@ -14,7 +15,7 @@ Make says, in the environment, where things are and how steps are locked.
 
 import os
 
-from sage_spkg.steps import Stopped, die_of, say
+from sage_spkg.steps import Stopped, die_of, end_at_interrupts, say
 from sage_spkg.tree import Tree
 
 _FROM_MAKE = ('SAGE_LOCAL', 'SAGE_PKGS', 'SAGE_WAIT', 'SAGE_MERGE', 'SAGE_PIP', 'SAGE_PIP_INSTALL', 'SAGE_UNINSTALL',
@@ -23,6 +24,7 @@ _FROM_MAKE = ('SAGE_LOCAL', 'SAGE_PKGS', 'SAGE_WAIT', 'SAGE_MERGE', 'SAGE_PIP', 
 
 def main(program, words):
     """Never returns."""
+    end_at_interrupts()
     try:
         os._exit(_programs[program](words))
     except Stopped as stopped:
@@ -44,6 +46,8 @@ def _spkg(words):
         from sage_spkg import listing
         (listing.rules if option == '--rules' else listing.show)(_tree())
         return 0
+    if option == '--fetch' and len(words) == 3:
+        return _fetch(*words)
     is_merge = option in ('--merge', '--merge-alone')
     if not (is_merge or option in ('', '--check', '--uninstall')) or len(words) != 1 or words[0].startswith('-') or \
             not words[0]:
@@ -64,6 +68,19 @@ def _spkg(words):
         return install.Job(tree, name, dict(os.environ), has_check=option == '--check').run()
     finally:
         tree.unlock()
+
+
+def _fetch(place, digest, path):
+    import sys
+    from sage_spkg import sources
+    from sage_spkg.steps import Failed, log
+    try:
+        timeout = float(os.environ.get('SAGE_FETCH_TIMEOUT') or 60)
+        sources.fetch(place, digest, path, timeout, sys.stderr.isatty() and sys.stderr or None)
+        return 0
+    except Failed as failed:
+        log('sage-spkg: %s: %s' % (os.environ.get('SAGE_PKG') or path, failed), os.environ)
+        return 1
 
 
 def _uninstall(words):

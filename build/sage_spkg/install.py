@@ -16,12 +16,8 @@ import time
 
 from sage_spkg import files
 from sage_spkg.packages import one_of, read
-from sage_spkg.steps import Steps, Stopped, die_of, ignore_signals, log, log_of, replace_us, say
+from sage_spkg.steps import Failed, Steps, Stopped, die_of, ignore_signals, log, log_of, replace_us, say
 from sage_spkg.tree import make_folder, new_serial, try_lock
-
-
-class Failed(Exception):
-    """The package failed; the text, if any, is for the log."""
 
 
 class Words(object):

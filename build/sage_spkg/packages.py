@@ -48,6 +48,7 @@ class Package(object):
         self.type = (read(self.folder + '/type') or '').split('\n')[0].strip() if 'type' in files else ''
         self.is_script = 'spkg-install' in files
         self.is_wheel = not self.is_script and 'requirements.txt' in files
+        self.has_source = 'source' in files
         self.needs, self.first = [], []
         if 'dependencies' in files:
             for line in (read(self.folder + '/dependencies') or '').split('\n'):
@@ -69,6 +70,11 @@ class Package(object):
                 found.append('requirements.txt does not pin its version')
         elif not self.is_script:
             found.append('has neither spkg-install nor requirements.txt')
+        if self.has_source:
+            try:
+                source_lines(read(self.folder + '/source'))
+            except ValueError as error:
+                found.append("source: this is no line `URL-or-path sha256`: %s" % error)
         if self.type not in ('default', 'optional'):
             found.append("its type is '%s', not default or optional" % self.type)
         return found
@@ -96,6 +102,18 @@ class Package(object):
                     except OSError:
                         lines.append(b'nothing behind it')
         return b'\n'.join(lines)
+
+
+def source_lines(text):
+    """The sources that a file `source` names: pairs of a place and a checksum.  Raises ValueError, the line."""
+    found = []
+    for line in text.split('\n'):
+        words = line.split()
+        if words and not words[0].startswith('#'):
+            if len(words) != 2 or len(words[1]) != 64 or words[1].strip('0123456789abcdef'):
+                raise ValueError(line.strip())
+            found.append(tuple(words))
+    return found
 
 
 def _looks(status):

@@ -19,6 +19,10 @@ _STOP = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
 _PYTHON_IGNORES = [getattr(signal, name) for name in ('SIGPIPE', 'SIGXFSZ') if hasattr(signal, name)]
 
 
+class Failed(Exception):
+    """A package failed; the text, if any, is for its log."""
+
+
 class Stopped(Exception):
     """signal: its number."""
 
@@ -122,6 +126,12 @@ def die_of(number):
     signal.signal(number, signal.SIG_DFL)
     os.kill(os.getpid(), number)
     os._exit(128 + number)
+
+
+def end_at_interrupts():
+    """A Ctrl-C ends us like any C program: no traceback."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def ignore_signals():
