@@ -518,6 +518,16 @@ EOF
     done
 }
 
+@test "a build that asks for itself, or uninstalls what it builds with, fails and does not wait for itself" {
+    setup_kit
+    simple a
+    package b a <<<'for goal in b a-uninstall; do ! $MAKE -f "$KIT" $goal || exit 1; done; $MAKE -f "$KIT" a; echo >"$P/lib/b"'
+    export KIT=$PWD/build/make/Makefile
+    kit -j2
+    [ "$(grep -c 'sage-spkg: [ab]: the build that asks for it' "$SAGE_LOCAL/var/log/b.log")" = 2 ]
+    [ -e "$SAGE_LOCAL/lib/a" ]
+}
+
 @test "two makes at random offsets, the first one killed or not: each package is built once" {
     run "$PYTHON" "$ROOT/tests/pairs.py" --rounds="${ROUNDS:-4}"
     echo "$output"

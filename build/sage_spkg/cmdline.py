@@ -15,7 +15,7 @@ Make says, in the environment, where things are and how steps are locked.
 
 import os
 
-from sage_spkg.steps import Stopped, die_of, end_at_interrupts, say
+from sage_spkg.steps import Failed, Stopped, die_of, end_at_interrupts, say
 from sage_spkg.tree import Tree
 
 _FROM_MAKE = ('SAGE_LOCAL', 'SAGE_PKGS', 'SAGE_WAIT', 'SAGE_MERGE', 'SAGE_PIP', 'SAGE_PIP_INSTALL', 'SAGE_UNINSTALL',
@@ -66,6 +66,9 @@ def _spkg(words):
             say('sage-spkg: %s: no such package' % name, 2)
             return 1
         return install.Job(tree, name, dict(os.environ), has_check=option == '--check').run()
+    except Failed as failed:
+        say('sage-spkg: %s: %s' % (name, failed), 2)
+        return 1
     finally:
         tree.unlock()
 
@@ -73,7 +76,7 @@ def _spkg(words):
 def _fetch(place, digest, path):
     import sys
     from sage_spkg import sources
-    from sage_spkg.steps import Failed, log
+    from sage_spkg.steps import log
     try:
         timeout = float(os.environ.get('SAGE_FETCH_TIMEOUT') or 60)
         sources.fetch(place, digest, path, timeout, sys.stderr.isatty() and sys.stderr or None)

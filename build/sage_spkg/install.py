@@ -62,6 +62,7 @@ class Job(object):
             self.lock(self.name, shared=False)
             for need in self.package.needs + self.package.first:
                 self.lock(need, shared=True)
+            self.environment['SAGE_PACKAGES_HELD'] = ' '.join(self.tree.held)
             record = self.tree.record(self.package)
         self.is_due = not self.tree.is_built(self.package, record)
         if not self.is_due and not self.has_check:

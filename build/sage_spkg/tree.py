@@ -24,6 +24,7 @@ import os
 import time
 
 from sage_spkg.packages import read
+from sage_spkg.steps import Failed
 
 
 class Tree(object):
@@ -33,6 +34,8 @@ class Tree(object):
         self.top = top
         self.pkgs = pkgs
         self._held = list(held)
+        self._above = os.environ.get('SAGE_PACKAGES_HELD', '').split()
+        self.held = self._above         # what a build that we start is to find in SAGE_PACKAGES_HELD
 
     def state(self, name):
         """The folder that tells how things stand with a package."""
@@ -88,7 +91,14 @@ class Tree(object):
     # ---- Locks
 
     def lock(self, name, shared, become):
-        """Take a package's lock.  Where somebody has it: become(LOCK, held), which waits and does not return."""
+        """Take a package's lock.  Where somebody has it: become(LOCK, held), which waits and does not return.
+
+        Raises Failed where that would be to wait for ourselves: what we run under has it.
+        """
+        mine, shared_mine = '%s/%s' % (self.top, name), '%s/%s,shared' % (self.top, name)
+        if mine in self._above or not shared and shared_mine in self._above:
+            raise Failed('the build that asks for it, or with it, waits for this')
+        self.held = self.held + [shared and shared_mine or mine]
         if name in [held for held, _ in self._held]:
             return
         path = '%s/var/lock/package-%s.lock' % (self.top, name)
