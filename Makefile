@@ -13,7 +13,8 @@ endif
 
 PREFIX ?= /usr/local
 PACKAGES := $(notdir $(wildcard $(TOP)/build/pkgs/*))
-KIT_GOALS := all optional list report locks $(PACKAGES) $(PACKAGES:%=%-uninstall)
+KIT_GOALS := all optional list report locks $(PACKAGES) $(PACKAGES:%=check-%) \
+    $(sort $(PACKAGES:%=%-uninstall) $(filter %-uninstall,$(MAKECMDGOALS)))
 INSTALLED = $(DESTDIR)$(PREFIX)/lib/sage-flock
 SHARE = $(DESTDIR)$(PREFIX)/share
 
@@ -48,7 +49,7 @@ install:
 	@PYTHON='$(PYTHON)' $(TOP)/build/bin/SAGE_FLOCK >/dev/null
 	rm -rf $(INSTALLED)
 	mkdir -p $(INSTALLED)/build $(DESTDIR)$(PREFIX)/bin
-	cd $(TOP)/build && cp -RP bin make sage_bootstrap sage_flock $(INSTALLED)/build
+	cd $(TOP)/build && cp -RP bin make sage_bootstrap sage_flock sage_spkg $(INSTALLED)/build
 	find $(INSTALLED) -name __pycache__ -prune -exec rm -rf {} +
 	find $(INSTALLED) -name '*.pyc' -exec rm -f {} +
 	for tool in sage-flock sage-flock-report; do \
@@ -58,7 +59,7 @@ install:
 	    { [ -z '$(PYTHON)' ] && python -c '' 2>/dev/null || for tool in sage-flock sage-flock-report; do \
 	        sed "1s|.*|#!$$python|" $(TOP)/build/bin/$$tool >$(INSTALLED)/build/bin/$$tool || exit; \
 	    done; } && \
-	    for package in sage_bootstrap sage_flock; do \
+	    for package in sage_bootstrap sage_flock sage_spkg; do \
 	        $$python -m compileall -q -d $(PREFIX)/lib/sage-flock/build/$$package $(INSTALLED)/build/$$package || exit; \
 	    done
 	mkdir -p $(SHARE)/man/man1 $(SHARE)/bash-completion/completions $(SHARE)/zsh/site-functions
@@ -77,6 +78,7 @@ help:
 	@echo 'make                  build and install the default packages into local, on every core unless -j is given'
 	@echo 'make optional         the optional ones: from the package index, by pip'
 	@echo 'make NAME             one package and what it depends on'
+	@echo 'make check-NAME       build it anew and run its check'
 	@echo 'make NAME-uninstall   take it out'
 	@echo 'make list             which packages there are, and which are installed'
 	@echo 'make report           where the last build waited: who held what, and a page to look at'
@@ -87,4 +89,4 @@ help:
 	@echo 'make clean            remove local and bytecode'
 	@echo
 	@echo 'Variables: SAGE_LOCAL=TREE, SAGE_VENV_PYTHON=PYTHON for it, PYTHON= for sage-flock, V=1 no logs,'
-	@echo 'SAGE_REBASE=COMMAND to rebase DLLs with.'
+	@echo 'SAGE_REBASE=COMMAND to rebase DLLs with, CHECK=yes to run checks, KEEP=yes to keep what fails to build.'

@@ -42,6 +42,7 @@ def main(words):
     chain_table(0.1 if quick else 0.25)
     unequal_table(0.1 if quick else 1.0)
     kit(0.25 if quick else 1.0)
+    packages([20, 60] if quick else [100, 300])
     return 0
 
 
@@ -278,6 +279,48 @@ def _kit(name, seconds):
     if make.returncode:
         raise Wrong('the kit is built: ' + output[-2000:])
     return os.path.getsize(folder + '/rebase.runs'), took
+
+
+# ---- The package rules
+
+def packages(counts):
+    title('Trivial packages at -j4, ms each, and a make that has nothing to do, ms', '')
+    row('packages', 'by hand', 'the rules', 'nothing', '-n')
+    for count in counts:
+        folder = os.path.abspath('packages-%d' % count)
+        _trivial_packages(folder, count)
+        environment = dict(os.environ, SAGE_PKGS=folder + '/pkgs', SAGE_LOCAL=folder + '/tree')
+        rules = ['make', '-j4', '-f', ROOT + '/build/make/Makefile']
+        took = [_timed(words, environment) for words in (['make', '-j4', '-f', folder + '/Makefile', '-C', folder], rules,
+                                                         rules, rules + ['-n'])]
+        row('%d' % count, ms(took[0] / count), ms(took[1] / count), ms(took[2]), ms(took[3]))
+
+
+def _trivial_packages(folder, count):
+    """Each installs one file and needs the third before it; and a Makefile that does by hand what they do."""
+    os.makedirs(folder + '/hand')
+    names = ['p%d' % number for number in range(count)]
+    with open(folder + '/Makefile', 'w') as makefile:
+        makefile.write('all: %s\n' % ' '.join(['hand/' + name for name in names]))
+        for number, name in enumerate(names):
+            need = names[number - 3:number - 2] if number > 2 else []
+            makefile.write('hand/%s: %s\n\tmkdir -p lib && flock -s lock sh -c "echo 1.0 >lib/%s" && touch $@\n' % (
+                name, ' '.join(['hand/' + each for each in need]), name))
+            data = '%s/pkgs/%s' % (folder, name)
+            os.makedirs(data)
+            for file, text in (('version', '1.0'), ('type', 'default'), ('dependencies', ' '.join(need)),
+                               ('spkg-install', 'P=$SAGE_DESTDIR$SAGE_LOCAL/lib; mkdir -p "$P"; echo 1.0 >"$P/%s"' % name)):
+                with open(data + '/' + file, 'w') as out:
+                    out.write(text + '\n')
+
+
+def _timed(words, environment):
+    began = now()
+    make = subprocess.Popen(words, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    output = make.communicate()[0].decode('utf-8', 'replace')
+    if make.returncode:
+        raise Wrong('%s goes well: %s' % (' '.join(words), output[-2000:]))
+    return now() - began
 
 
 # ---- Tables

@@ -257,6 +257,22 @@ rebased() {
     [ "$(rebased)" = '' ]
 }
 
+@test "a library is one whatever version its name ends with, and once, not under each of its links" {
+    mkdir -p tree/lib
+    for name in libz.so.1.3.1 libpng16.so.16 plain.so mac.dylib cyg.dll; do
+        echo >"tree/lib/$name"
+    done
+    ln -s libz.so.1.3.1 tree/lib/libz.so.1
+    echo >tree/lib/notes.so.txt
+    echo >tree/lib/libz.a
+    rebased
+    [ "$(sed 's|.*/||' tree/var/rebase.list)" = 'cyg.dll
+libpng16.so.16
+libz.so.1.3.1
+mac.dylib
+plain.so' ]
+}
+
 @test "without SAGE_REBASE it is the command of that name" {
     mkdir -p tree/lib bin
     echo >tree/lib/a.dll

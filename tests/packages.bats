@@ -62,20 +62,30 @@ says_once() {
     [ ! -e "$SAGE_LOCAL" ]
 }
 
-# At a `mv` of files into this folder of the tree the install stands still until the gate is opened.
+# The install stands still before a file comes into this folder of the tree, until the gate is opened.
 halt_at() {
     mkdir bin
-    make_gate mv
-    cat >bin/mv <<EOF
-#!/bin/sh
-for last; do :; done
-if [ "\$last" = "$SAGE_LOCAL/$1/" ]; then
-    echo 'in the middle' >"$STAGE/events"
-    read -r _ <"$STAGE/mv.gate"
-fi
-PATH=${PATH#*:} exec mv "\$@"
+    make_gate halt
+    cat >bin/halting.py <<EOF
+import os, sys
+link = os.link
+def halt(source, target):
+    if os.path.dirname(target) == b'$SAGE_LOCAL/$1':
+        open('$STAGE/events', 'w').write('in the middle\\n')
+        open('$STAGE/halt.gate').readline()
+        os.link = link
+    link(source, target)
+os.link = halt
+del sys.argv[0]
+__file__ = sys.argv[0]
+exec(compile(open(__file__).read(), __file__, 'exec'))
 EOF
-    chmod +x bin/mv
+    cat >bin/python <<EOF
+#!/bin/sh
+case "\$*" in *sage_spkg*--merge\ *) shift 2; set -- -S -E "$PWD/bin/halting.py" "\$@" ;; esac
+exec "$PYTHON" "\$@"
+EOF
+    chmod +x bin/python
 }
 
 package_of_two_files() {
@@ -85,7 +95,7 @@ package_of_two_files() {
 # Its install, when one of them is in the tree and the other is not.
 stand_in_the_middle() {
     halt_at lib
-    PATH=$PWD/bin:$PATH launch M kit_itself
+    SAGE_FLOCK_PYTHON=$PWD/bin/python launch M kit_itself "$@"
     expect 'a 1.0: building, *'
     expect 'in the middle'
 }
@@ -217,16 +227,41 @@ mine" ]
 
 @test "a file that another package is about to bring is not brought a second time" {
     setup_kit
-    simple a
-    for list in manifest.new manifest; do
-        mkdir -p "$SAGE_LOCAL/var/installed/other"
-        echo lib/a >"$SAGE_LOCAL/var/installed/other/$list"
-        run kit
-        [ "$status" = 2 ]
-        [[ $output = *"$SAGE_LOCAL/lib/a belongs to other"* ]]
-        rm -r "$SAGE_LOCAL/var/installed/other"
-    done
-    kit
+    package_of_two_files
+    package b <<<'echo b >"$P/lib/two"'
+    stand_in_the_middle a
+    kit b
+    open_gate halt
+    expect 'a 1.0: FAILED *'
+    expect '    sage-spkg: a: */lib/two belongs to b'
+    ends M 2
+    [ "$(tree)" = './lib
+./lib/two' ]
+    [ "$(cat "$SAGE_LOCAL/lib/two")" = b ]
+    [ ! -e "$SAGE_LOCAL/var/installed/a" ]
+}
+
+@test "killed in the middle of an install, or of its undoing, a package takes out no file that has become another's" {
+    setup_kit
+    package_of_two_files
+    package b <<<'echo b >"$P/lib/two"'
+    stand_in_the_middle a
+    kill -KILL -- "-$(pid M)"
+    kit b
+    kit a-uninstall
+    [ "$(cat "$SAGE_LOCAL/lib/two")" = b ]
+    kit b-uninstall
+    kit a
+    # As a kill leaves it when one of the two has gone.
+    state=$SAGE_LOCAL/var/installed/a
+    rm "$state/version"
+    mkdir -p "$state/out/lib"
+    mv "$SAGE_LOCAL/lib/two" "$state/out/lib"
+    kit b
+    kit a-uninstall
+    [ "$(tree)" = './lib
+./lib/two' ]
+    [ "$(cat "$SAGE_LOCAL/lib/two")" = b ]
 }
 
 @test "a new version that brings another package's file does not cost the old one" {
@@ -280,10 +315,10 @@ mine" ]
         [ "$signal" = TERM ] || group=-
         while true; do
             while IFS= read -r -t 0.01 -u 9 line; do echo "  $line"; done   # make's own words
-            rm -rf bin "$STAGE/mv.gate"
+            rm -rf bin "$STAGE/halt.gate"
             stand_in_the_middle
             kill -s "$signal" -- "$group$(pid M)"
-            open_gate mv
+            open_gate halt
             heard=$(expect 'a*: *')
             [[ $heard = *'a 1.0: installed in '* ]] || break
             # The gate was faster than the signal; then it is whole.
@@ -388,6 +423,238 @@ EOF
     [ "$(cat "$SAGE_LOCAL/lib/b")" = 'b 1.0' ]
 }
 
+# Package a notes each time that it is built and waits at its gate; b reads its header, notes that and waits.
+two_with_gates() {
+    make_gate a
+    make_gate b
+    package a <<EOF
+echo \$SAGE_PKG_VERSION >>$STAGE/built-a; echo 'a at work' >$STAGE/events; read -r _ <$STAGE/a.gate
+mkdir "\$P/include"; echo \$SAGE_PKG_VERSION >"\$P/include/a.h"
+EOF
+    package b a <<EOF
+echo \$SAGE_PKG_VERSION >>$STAGE/built-b; echo 'b at work' >$STAGE/events; read -r _ <$STAGE/b.gate
+cat "\$SAGE_LOCAL/include/a.h" >"\$P/lib/b"
+EOF
+}
+
+@test "two makes in one tree: each package is built once, and the later make goes on where the first is" {
+    setup_kit
+    two_with_gates
+    launch M kit_itself
+    expect 'a 1.0: building, *'
+    expect 'a at work'
+    launch N kit_itself
+    expect 'a 1.0: waiting: another make*'
+    expect 'sage-flock: waiting for exclusive lock */package-a.lock *'
+    open_gate a
+    # One has b in hand, and the other waits for that.
+    heard=
+    while [[ $heard != *'|b at work'* || $heard != *'waiting for exclusive lock '*'/package-b.lock '* ]]; do
+        IFS= read -r -t "$PATIENCE" -u 9 line
+        echo "  $line"
+        heard="$heard|$line"
+    done
+    [[ $heard = *'|a 1.0: installed in '* ]]
+    [[ $heard = *'|a 1.0: is installed already'* ]]
+    [[ $heard = *'|b 1.0: waiting: another make'* ]]
+    open_gate b
+    ends M 0
+    ends N 0
+    [ "$(cat "$STAGE/built-a" "$STAGE/built-b")" = '1.0
+1.0' ]
+    [ "$(cat "$SAGE_LOCAL/lib/b")" = 1.0 ]
+}
+
+@test "what a killed make left running counts: the next make waits for it and builds nothing twice" {
+    setup_kit
+    two_with_gates
+    launch M kit_itself a
+    expect 'a 1.0: building, *'
+    expect 'a at work'
+    kill -KILL "$(pid M)"
+    launch N kit_itself a
+    expect 'a 1.0: waiting: another make*'
+    expect 'sage-flock: waiting for exclusive lock */package-a.lock *'
+    open_gate a
+    expect 'a 1.0: installed in *'
+    expect 'sage-flock: got exclusive *'
+    expect 'a 1.0: is installed already'
+    ends N 0
+    [ "$(cat "$STAGE/built-a")" = 1.0 ]
+}
+
+@test "a package that another make builds with is neither replaced nor uninstalled meanwhile" {
+    setup_kit
+    two_with_gates
+    for what in a a-uninstall; do
+        rm -f "$STAGE/built-b"
+        open_gate a
+        kit a
+        IFS= read -r -u 9 _
+        launch M kit_itself
+        expect 'b 1.0: building, *'
+        expect 'b at work'
+        [ $what = a-uninstall ] || newer pkgs/a/version
+        launch N kit_itself $what
+        [ $what = a-uninstall ] || expect 'a 1.0: waiting: another make*'
+        expect 'sage-flock: waiting for exclusive lock */package-a.lock *'
+        [ -e "$SAGE_LOCAL/include/a.h" ]
+        open_gate b
+        expect 'b 1.0: installed in *'
+        ends M 0
+        expect 'sage-flock: got exclusive *'
+        if [ $what = a ]; then
+            expect 'a 1.0: building, *'
+            expect 'a at work'
+            open_gate a
+            expect 'a 1.0: uninstalled'
+            expect 'a 1.0: installed in *'
+        else
+            expect 'a 1.0: uninstalled'
+            expect 'a: still needed by b'
+        fi
+        ends N 0
+        kit b-uninstall a-uninstall
+    done
+}
+
+@test "a build that asks for itself, or uninstalls what it builds with, fails and does not wait for itself" {
+    setup_kit
+    simple a
+    package b a <<<'for goal in b a-uninstall; do ! $MAKE -f "$KIT" $goal || exit 1; done; $MAKE -f "$KIT" a; echo >"$P/lib/b"'
+    export KIT=$PWD/build/make/Makefile
+    kit -j2
+    [ "$(grep -c 'sage-spkg: [ab]: the build that asks for it' "$SAGE_LOCAL/var/log/b.log")" = 2 ]
+    [ -e "$SAGE_LOCAL/lib/a" ]
+}
+
+@test "two makes at random offsets, the first one killed or not: each package is built once" {
+    run "$PYTHON" "$ROOT/tests/pairs.py" --rounds="${ROUNDS:-4}"
+    echo "$output"
+    [ "$status" = 0 ]
+}
+
+@test "any change in a package's folder is seen, whatever the file is called and however old it is" {
+    setup_kit
+    simple a
+    echo 1 >'pkgs/a/a file.c'
+    echo 1 >'pkgs/a/lt~x.m4'
+    ln -s ../../elsewhere pkgs/a/link
+    kit
+    for change in "echo 22 >'pkgs/a/a file.c'" "echo 22 >pkgs/a/lt~x.m4" "touch -t 200001010000 pkgs/a/lt~x.m4" \
+            "rm 'pkgs/a/a file.c'" "echo 1 >elsewhere" "mkdir pkgs/a/more" "chmod +x pkgs/a/spkg-install"; do
+        kit -q
+        eval "$change"
+        fails kit -q
+        kit
+    done
+    mkdir pkgs/a/__pycache__
+    kit -q
+}
+
+@test "a tool that merely must be there first: it comes first, and a new one rebuilds nothing" {
+    setup_kit
+    package a <<<'cat "$SAGE_LOCAL/lib/tool" >"$P/lib/a"'
+    echo ' | tool   # to make it with' >pkgs/a/dependencies
+    simple tool
+    kit -j2 a
+    echo 2.0 >pkgs/tool/version
+    run kit -j2
+    [ "$status" = 0 ]
+    [[ $output = *'tool 2.0: installed'* ]]
+    [[ $output != *'a 1.0'* ]]
+    run kit tool-uninstall
+    [ "$output" = 'tool 2.0: uninstalled
+tool: still needed by a' ]
+}
+
+@test "spkg-install is run by what its first line names, else by a shell that stops at a failure" {
+    setup_kit
+    simple a
+    simple b
+    printf 'mkdir -p "$SAGE_DESTDIR$SAGE_LOCAL"\nfalse\necho >"$SAGE_DESTDIR$SAGE_LOCAL/a"\n' >pkgs/a/spkg-install
+    printf '#!%s -e\na=(one two)\nmkdir -p "$SAGE_DESTDIR$SAGE_LOCAL"\necho ${a[1]} >"$SAGE_DESTDIR$SAGE_LOCAL/b"\n' \
+        "$BASH" >pkgs/b/spkg-install
+    run kit -k
+    [ "$status" = 2 ]
+    [[ $output = *'a 1.0: FAILED'* ]]
+    [ "$(tree)" = ./b ]
+    [ "$(cat "$SAGE_LOCAL/b")" = two ]
+}
+
+@test "a package whose folder has gone is listed, and can be uninstalled" {
+    setup_kit
+    simple a
+    simple b
+    kit
+    rm -r pkgs/b
+    run kit list
+    [[ $output = *'
+b '*' - '*' gone '*' 1.0' ]]
+    kit
+    run kit b-uninstall
+    [ "$output" = 'b 1.0: uninstalled' ]
+    [ "$(tree)" = './lib
+./lib/a' ]
+    run kit list
+    [[ $output != *b* ]]
+}
+
+@test "what is stopped or refused says what stays, and leaves no work behind unless that is wanted" {
+    setup_kit
+    two_with_gates
+    open_gate a
+    kit a
+    IFS= read -r -u 9 _
+    echo 2.0 >pkgs/a/version
+    launch M kit_itself a
+    expect 'a 2.0: building, *'
+    expect 'a at work'
+    kill -TERM "$(pid M)"
+    expect 'a 2.0: stopped after * s, 1.0 stays'
+    fails wait "$(pid M)"
+    [ "$(ls "$SAGE_LOCAL/var/build")" = '' ]
+    echo 'echo >"$P/lib/mine"; touch "$P/../big"' >pkgs/a/spkg-install
+    run kit a
+    [ "$status" = 2 ]
+    [[ $output != *'took out'* ]]
+    [[ $output = *'a 2.0: FAILED after 0 s, 1.0 stays, the end of '* ]]
+    [ "$(ls "$SAGE_LOCAL/var/build")" = '' ]
+    run kit a KEEP=yes
+    [ -n "$(find "$SAGE_LOCAL/var/build/a" -name spkg-install)" ]
+    [ "$(cat "$SAGE_LOCAL/include/a.h")" = 1.0 ]
+}
+
+@test "what cannot come in after the older version has gone: that is put back" {
+    setup_kit
+    package_of_two_files
+    kit
+    echo 2.0 >pkgs/a/version
+    echo 'echo >"$P/lib/more"' >>pkgs/a/spkg-install
+    package b <<<'echo b >"$P/lib/more"'
+    halt_at lib
+    SAGE_FLOCK_PYTHON=$PWD/bin/python launch M kit_itself a
+    expect 'a 2.0: building, *'
+    expect 'a 1.0: uninstalled'
+    expect 'in the middle'
+    kit b
+    open_gate halt
+    expect 'in the middle'      # of the older one's way back
+    open_gate halt
+    expect 'a 2.0: FAILED after * s, 1.0 stays, *'
+    expect '    sage-spkg: a: */lib/more belongs to b'
+    ends M 2
+    [ "$(tree)" = './bin
+./bin/one
+./lib
+./lib/more
+./lib/two' ]
+    [ "$(cat "$SAGE_LOCAL/lib/more" "$SAGE_LOCAL/var/installed/a/version")" = 'b
+1.0' ]
+    kit a-uninstall b-uninstall
+    [ "$(tree)" = '' ]
+}
+
 @test "who waits for a lock is told on the screen, not in the log" {
     setup_kit
     simple a
@@ -439,6 +706,81 @@ rebase_while_b_comes() {
     open_gate sweep
     open_gate sweep
     ends A 2
+}
+
+# sdist NAME VERSION: its archive in dist, and a package x of it as pip-compile pins one, by the archive's hash.
+pinned() {
+    mkdir -p "source/$1" dist
+    echo "version = '$2'" >"source/$1/$1.py"
+    printf 'Metadata-Version: 2.1\nName: %s\nVersion: %s\n' "$1" "$2" >"source/$1/METADATA"
+    printf '[build-system]\nrequires = []\nbuild-backend = "plainwheel"\n' >"source/$1/pyproject.toml"
+    (cd "source/$1" && "$SAGE_LOCAL/bin/python" -c "import plainwheel; plainwheel.build_sdist('../../dist')")
+    mkdir -p "pkgs/${3:-$1}"
+    echo "$2" >"pkgs/${3:-$1}/version"
+    echo optional >"pkgs/${3:-$1}/type"
+    echo plainwheel >"pkgs/${3:-$1}/dependencies"
+    printf -- '--no-index\n--no-binary %s\n--find-links %s/dist\n%s==%s \\\n    --hash=sha256:%s\n' "$1" "$PWD" "$1" "$2" \
+        "$(sha256sum "dist/$1-$2.tar.gz" | cut -d ' ' -f 1)" >"pkgs/${3:-$1}/requirements.txt"
+}
+
+version_of_x() {
+    "$SAGE_LOCAL/bin/python" -c 'import x; print(x.version)'
+}
+
+@test "Python packages: pinned by hashes, one owner each, and no failure costs the older version" {
+    setup_kit
+    cp -R "$ROOT"/build/pkgs/venv "$ROOT"/build/pkgs/pip "$ROOT"/build/pkgs/plainwheel pkgs
+    export PIP_NO_BUILD_ISOLATION=false PIP_NO_CACHE_DIR=1 SAGE_VENV_PYTHON=$PYTHON
+    kit
+    tree >before
+
+    pinned x 1.0
+    kit x
+    [ "$(version_of_x)" = 1.0 ]
+    "$SAGE_LOCAL/bin/python" -m pip check
+
+    # Another package with the same distribution, and nobody's.
+    pinned x 2.0 y
+    run kit y
+    [ "$status" = 2 ]
+    [[ $output = *'sage-spkg: y: the Python distribution x belongs to x'* ]]
+    pinned pip 99.0 z
+    run kit z
+    [[ $output = *'sage-spkg: z: the Python distribution pip belongs to pip'* ]]
+    [ "$(version_of_x)" = 1.0 ]
+
+    # An archive that is not the pinned one, and a pip that makes a wheel and does not install it.
+    pinned x 2.0
+    echo changed >>dist/x-2.0.tar.gz
+    run kit x
+    [ "$status" = 2 ]
+    [[ $output = *'x 2.0: FAILED after '*', 1.0 stays, '*'DO NOT MATCH'* ]]
+    pinned x 2.0
+    cat >picky <<'EOF'
+#!/bin/sh
+case $* in *x-2.0-*) echo 'not this one'; exit 1 ;; esac
+exec "$SAGE_LOCAL/bin/python" -m pip install --no-deps --no-input "$@"
+EOF
+    chmod +x picky
+    run kit x PIP_INSTALL="$PWD/picky"
+    echo "$output"
+    [ "$status" = 2 ]
+    [[ $output = *'x 2.0: FAILED after '*', 1.0 stays, '* ]]
+    [ "$(version_of_x)" = 1.0 ]
+    run kit list
+    [[ $output = *'x '*' 2.0 '*' 1.0
+'* ]]
+
+    # A new pip rebuilds nothing but itself, a new environment all that is in it.
+    kit x
+    [ "$(version_of_x)" = 2.0 ]
+    newer pkgs/pip/version
+    run kit all x
+    [[ $output = *'pip 1.0: installed'* ]]
+    [[ $output != *'x 2.0'* ]]
+    run kit x-uninstall
+    [ "$output" = 'x 2.0: uninstalled' ]
+    tree | grep -v __pycache__ | diff <(grep -v __pycache__ before) -
 }
 
 @test "the default packages at -j8, from the top: real ones, at work" {
