@@ -145,11 +145,11 @@ class Waiter(object):
         os.close(self.gate)
         self.gate = None
 
-    def ends(self, status):
-        """Its end: an exit status, or the negative number of a signal."""
+    def ends(self, *statuses):
+        """Its end: one of these, an exit status, or the negative number of a signal."""
         found = self.children.until(self.pid)
         found = -os.WTERMSIG(found) if os.WIFSIGNALED(found) else os.WEXITSTATUS(found)
-        expect('it ends with %d, not %d' % (status, found), found == status)
+        expect('it ends with %s, not %d' % (statuses, found), found in statuses)
 
     def runs_through(self):
         self.gets_it()
@@ -346,8 +346,9 @@ def killed_running(number):
             return waiter
         pool.put()
         if number == signal.SIGINT and not hasattr(signal, 'sigwaitinfo'):
-            waiter.go()                 # it might be the terminal's, and the command's affair
-            waiter.ends(7)
+            # It might be the terminal's, and the command's affair; unless it comes before the wrapper knows its child.
+            waiter.go()
+            waiter.ends(7, -number)
         else:
             waiter.ends(-number)
         return waiter

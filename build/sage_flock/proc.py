@@ -135,9 +135,9 @@ def blocked(fd):
     return [words[5] for words in waiting if len(words) > 6 and (words[6] + ' ').endswith(inode)]
 
 
-def is_locked_above(ours):
-    """Does an ancestor of this process hold a lock, other than those of the
-    records `ours` (paths), as far as /proc tells?
+def locked_above(ours):
+    """What ancestors of this process have locked, as far as /proc tells, other
+    than under the records `ours` (paths): a set of inodes, as str.
 
     What counts is below the make that owns our job slot: nobody in its slots
     waits for what that one runs under, and it hands down those descriptors.
@@ -153,7 +153,13 @@ def is_locked_above(ours):
         except OSError:
             break
         held |= locked
-    return bool(held - set(_inodes_of(ours)))
+    return held - set(_inodes_of(ours))
+
+
+def are_awaited(inodes):
+    """Is anybody blocked for a lock on one of `inodes`?"""
+    lines = [line.split() for line in _lines('/proc/locks') if ' -> ' in line]
+    return bool([words for words in lines if len(words) > 6 and words[6].rpartition(':')[2] in inodes])
 
 
 def _locked_by(pid):

@@ -54,7 +54,9 @@ _MOST_GUARDIANS = 64
 _LIMIT = 60         # seconds to wait for a slot, before the command and after it
 _STRICT = 600       # the same before the command where there is no overdraft
 _AWAITED = 1        # the same where somebody may need what we hold, and have a slot
-_GOODBYE = 0.1      # seconds to wait after the command under another lock
+_GOODBYE = 0.1      # seconds to wait after the command under another lock of ours, or if others wait for a stranger's
+_STRANGER = 1.5     # the same under a stranger's lock for which nobody can be seen to wait
+_LAST = 0.5         # the same where a signal ends us before the command
 _TRIES = 0.0005, 0.05   # seconds from one try for the overdraft to the next, first and last
 _GUARDIANS = 4      # how many may be killed under us before we give the debt up
 
@@ -73,14 +75,14 @@ class Loan(object):
 
     seconds = None
 
-    def __init__(self, pool, marked=(), nested=False, awaited=False):
+    def __init__(self, pool, marked=(), nested=False, awaited=()):
         """Lend to `pool`, descriptors to (take from, give to), which are ours
         to close.  Raises OSError where no guardian can be had.
 
         marked   (descriptor, path) of fifos that tell by being open that the
                  slot is lent; the guardian removes them
         nested   an ancestor of ours holds a lock, and will go on in the slot
-        awaited  an ancestor holds a lock for which others may wait in a slot
+        awaited  the inodes, as /proc has them, of locks that ancestors hold and others may wait for in a slot
         """
         self.pool = pool
         self.marks = marked
@@ -147,7 +149,17 @@ class Loan(object):
 
     def linger(self):
         """Wait until the slot is no longer lent, for our end gives it to make."""
-        until = python.now() + (_GOODBYE if self.nested or self.awaited else _LIMIT)
+        limit = _GOODBYE if self.nested else _STRANGER if self.awaited else _LIMIT
+        until = python.now() + limit
+        while self.settled is None and python.now() < until:
+            self._hear(min(_GOODBYE, until - python.now()))
+            if self.awaited and proc.are_awaited(self.awaited):
+                break
+
+    def say_goodbye(self):
+        """We are about to die: wait a moment for the slot."""
+        self._tell(_END)
+        until = python.now() + _LAST
         while self.settled is None and python.now() < until:
             self._hear(until - python.now())
 
@@ -215,7 +227,7 @@ def lend(side, ancestors):
         return None
     try:
         pool = jobserver.find_pool(python.getenv('MAKEFLAGS'))
-        return pool and Loan(pool, marks.leave(ancestors), bool(ancestors), proc.is_locked_above(ancestors))
+        return pool and Loan(pool, marks.leave(ancestors), bool(ancestors), proc.locked_above(ancestors))
     except OSError:         # no descriptor or no process to be had: keep the slot
         return None
 
@@ -223,7 +235,7 @@ def lend(side, ancestors):
 def await_marks(fds, nested):
     """Wait until nobody has the fifos `fds` open for writing: until the slots
     that their guardians lent are back.  `nested` as for a Loan."""
-    until = python.now() + (_GOODBYE if nested or proc.is_locked_above(()) else _LIMIT)
+    until = python.now() + (_GOODBYE if nested or proc.locked_above(()) else _LIMIT)
     while fds and python.now() < until:
         try:
             gone = select.select(fds, [], [], max(0, until - python.now()))[0]

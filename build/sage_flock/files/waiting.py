@@ -37,6 +37,7 @@ from sage_flock.request import EXCLUSIVE
 _MOMENT = 1.0               # seconds that others may take to pass the gate
 _FIRST_LOOK, _RARELY = 1.0, 4.0     # seconds between looks past the one in the gate: at first, and at most
 _DEAF = 4                   # looks at which it let a free lock lie before it is passed, though not stopped
+_DEADLY = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT)
 _NUDGE = 0.01               # seconds until a signal that the first thread missed is repeated
 
 
@@ -184,7 +185,8 @@ class _Watch(object):
         self.ended = _thread.allocate_lock()
         self.queues = False     # the first thread queues for the gate: the second may try the lock
         self.passed = False     # and has got it
-        self.stopping = False   # a Ctrl-Z has come
+        self.stopping = False   # a Ctrl-Z has come, or what ends us
+        self.dying = None       # its number
         self.blocks = False     # the first thread is in flock(2), or about to be: a handler may raise
         self.nudged = False
         self.deaf = (None, 0)   # who is in the gate, and how often it let a free lock lie
@@ -234,14 +236,18 @@ class _Watch(object):
         self.first_thread = _thread.get_ident()
         fcntl.fcntl(self.tell, fcntl.F_SETFL, posix.O_NONBLOCK)
         signal.set_wakeup_fd(self.tell)
-        for number in (signal.SIGURG, signal.SIGTSTP):
+        # What would end us does so a moment later, if a job slot is lent: else make may count its tokens before our
+        # guardian has taken one back.
+        for number in (signal.SIGURG, signal.SIGTSTP) + (_DEADLY if self.loan else ()):
             before = signal.getsignal(number)
             if number == signal.SIGURG or before == signal.SIG_DFL:     # ignored stays ignored
                 self.actions.append((number, before))
                 signal.signal(number, self._call_off)
 
     def _call_off(self, number, frame):
-        if number == signal.SIGTSTP:
+        if number in _DEADLY:
+            self.dying = number
+        if number != signal.SIGURG:
             self.stopping = True
         if self.blocks and (self.stopping or self.passed):
             self.blocks = False
@@ -277,9 +283,21 @@ class _Watch(object):
         signal.signal(signal.SIGTSTP, self._call_off)
 
     def _stop_now(self):
+        if self.dying:
+            self._die()
         signal.signal(signal.SIGTSTP, signal.SIG_DFL)
         self.stopping = False
         posix.kill(posix.getpid(), signal.SIGTSTP)
+
+    def _die(self):
+        """End as self.dying says, once the lent job slot is back, if it soon is."""
+        for number in _DEADLY:
+            signal.signal(number, signal.SIG_DFL)
+        if self.record:
+            self.record.remove()
+        self.lock.drop()
+        self.loan.say_goodbye()
+        posix.kill(posix.getpid(), self.dying)
 
     def decide(self):
         """The wait is over: from here on no time limit ends this process."""
