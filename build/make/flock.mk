@@ -35,7 +35,7 @@ endif
 
 SAGE_FLOCK = $(SAGE_FLOCK_PYTHON) -S -E $(SAGE_FLOCK_BIN)/sage-flock
 ifeq ($(strip $(SAGE_FLOCK)),)
-$(error sage-flock: SAGE_FLOCK is empty: steps would not run without a lock, they would not run)
+$(error sage-flock: SAGE_FLOCK is empty: steps would fail, not run)
 endif
 SAGE_FLOCK_SHARED = $(SAGE_FLOCK) -s
 SAGE_FLOCK_COALESCE = $(SAGE_FLOCK) --coalesce
