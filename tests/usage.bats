@@ -196,3 +196,24 @@ refused() {
     [ ! -e /dev/full ] || run sh -c 'sage-flock --no-such-option 2>/dev/full'
     [ "$status" = 2 ]
 }
+
+@test "an internal error is one line that says where, and with SAGE_FLOCK_DEBUG=1 the way there" {
+    cat >broken.py <<'END'
+import sys
+sys.path.insert(0, sys.argv.pop(1))
+from sage_flock import call
+def broken(words):
+    raise KeyError('no such thing')
+call._run = broken
+call.main(sys.argv[1:])
+END
+    run "$PYTHON" -S -E broken.py "$ROOT/build" x.lock true
+    echo "$output"
+    [ "$status" = 125 ]
+    [ "$output" = "sage-flock: internal error: KeyError: 'no such thing' (broken.py:5)" ]
+    SAGE_FLOCK_DEBUG=1 run "$PYTHON" -S -E broken.py "$ROOT/build" x.lock true
+    echo "$output"
+    [ "$status" = 125 ]
+    [[ ${lines[0]} == Traceback* ]]
+    [ "${lines[${#lines[@]} - 1]}" = "sage-flock: internal error: KeyError: 'no such thing' (broken.py:5)" ]
+}

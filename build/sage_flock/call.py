@@ -86,9 +86,21 @@ def main(words):
     except SystemExit as end:       # --help and --version
         status = _flushed(end.code or 0)
     except Exception as error:
-        say('internal error: %s: %s' % (error.__class__.__name__, error))
+        say('internal error: %s: %s (%s)' % (error.__class__.__name__, error, _where()))
         status = FAILED
     posix._exit(status)
+
+
+def _where():
+    """Where the exception that is being handled was raised: file and line.
+    With SAGE_FLOCK_DEBUG=1 all of the way there goes to stderr first."""
+    if python.getenv('SAGE_FLOCK_DEBUG') not in ('', '0'):
+        import traceback
+        traceback.print_exc()
+    place = sys.exc_info()[2]
+    while place.tb_next:
+        place = place.tb_next
+    return '%s:%d' % (place.tb_frame.f_code.co_filename.rpartition('/')[2], place.tb_lineno)
 
 
 def _flushed(status):

@@ -86,7 +86,7 @@ class Lock(object):
 
     def sweep(self, key):
         """The sweeps.Sweep called `key` of this lock."""
-        return Sweep(self, key)
+        return EtcdSweep(self, key)
 
     def drop(self):
         """Nothing: there is no descriptor through which it could outlive us."""
@@ -170,13 +170,13 @@ class EtcdHold(Hold):
         self.keeper = keeper.Keeper(self.place, self.lock.name, process)
 
 
-class Sweep(sweeps.Sweep):
+class EtcdSweep(sweeps.Sweep):
     """One call's share in the sweeps of a lock that etcd keeps."""
 
     def __init__(self, lock, key):
         self._lock = lock
         self._key = '%s//sweep/%s' % (lock.path, key)
-        self._ask_for(key)
+        sweeps.Sweep.__init__(self, key)
 
     def succeeded(self):
         """Write down that our sweep did it, if that can be done now: else the
