@@ -97,6 +97,7 @@ def _where():
     if python.getenv('SAGE_FLOCK_DEBUG') not in ('', '0'):
         import traceback
         traceback.print_exc()
+        sys.stderr.flush()
     place = sys.exc_info()[2]
     while place.tb_next:
         place = place.tb_next
