@@ -257,7 +257,7 @@ class Trial(object):
 
     def look(self):
         self.say('range', self.text('range'))
-        self.say('answer', self.text('answer'))
+        self.say('answer', self.answer())
         self.say('begin', self.named_locks())
         self.click('others')
         self.say('others', self.named_locks())
@@ -271,6 +271,9 @@ class Trial(object):
         for row in self.browser.run('return [...document.querySelectorAll("#locks tbody tr")]'
                                     '.map(row => [...row.cells].map(cell => cell.innerText.trim()).join(" "))'):
             self.say('table', row)
+
+    def answer(self):
+        return self.browser.run('return document.getElementById("answer").innerText.replace(/\\s/g, " ")')
 
     def click(self, name):
         self.browser.run('document.getElementById(arguments[0]).click()', name)
@@ -385,18 +388,26 @@ class Trial(object):
         self.browser.run('timeline.pick(null); timeline.reset()')
 
     def without_colour(self):
-        """How much of a failed bar is of another lightness than the bars it must not be taken for."""
-        for kind in ('exclusive', 'shared', 'idle'):
+        """How much of a failed hold, away from its ends and names, is of another lightness than what it must not be
+        taken for: a hold of each mode that did not fail, and a wait."""
+        self.choose('lock', '0')
+        self.browser.settle()
+        for kind, pid in (('exclusive', 11), ('shared', 13), ('wait', 12)):
             self.say('grey', '%s %d' % (kind, self.browser.run('''
-                const grey = kind => {
-                    const drawn = timeline.sample(kind).getContext('2d'), {data} = drawn.getImageData(0, 0, 34, 13);
-                    const lightness = i => data[4 * i] * 0.3 + data[4 * i + 1] * 0.59 + data[4 * i + 2] * 0.11;
-                    return [...Array(34 * 13).keys()].map(lightness);
+                const lightness = (pid, part) => {
+                    const call = model.calls.find(one => one.pid === pid), bar = call.bars[0];
+                    const x = Math.round((timeline.x(call[part][1]) - 90) / 70) * 70;     // at the same place of a pattern
+                    const width = 60, height = timeline.lane - 4;
+                    const copy = document.createElement('canvas').getContext('2d', {willReadFrequently: true});
+                    copy.drawImage(timeline.canvas, x, timeline.y(bar) + 2, width, height, 0, 0, width, height);
+                    const {data} = copy.getImageData(0, 0, width, height);
+                    return [...Array(width * height).keys()].map(
+                        i => data[4 * i] * 0.3 + data[4 * i + 1] * 0.59 + data[4 * i + 2] * 0.11);
                 };
-                const failed = grey('failed'), other = grey(arguments[0]);
+                const failed = lightness(12, 'hold'), other = lightness(arguments[1], arguments[0]);
                 const differ = failed.filter((one, i) => Math.abs(one - other[i]) > 50).length;
-                return Math.round(100 * differ / failed.length);
-                ''', kind)))
+                return Math.round(100 * differ / failed.length);''', kind if kind == 'wait' else 'hold', pid)))
+        self.choose('lock', 'all')
 
     def focus(self):
         """Go through the page by Tab; does each control look otherwise when it has the focus?"""
@@ -423,7 +434,7 @@ class Trial(object):
             self.say('focus', '%s %s' % (name, 'yes' if with_focus != without else 'no'))
 
     def slots(self):
-        for time in (0.5, 1.75, 2.5, 4.5, 5.25, 6):
+        for time in (0.5, 1.75, 2.5, 4.12, 4.5, 5.25, 6):
             self.say('slots', self.browser.run('slots.point(timeline.x(arguments[0]));'
                                                'return slots.said.textContent', time))
         self.say('slots-legend', self.text('slots-legend'))
@@ -444,7 +455,8 @@ class Narrow(Trial):
     first TOP BOTTOM        of the picture, in pixels
     small NAME WxH          each button and the like that is smaller than 44 pixels: there must be none
     wide N                  by how many pixels the page is wider than the window
-    pinch RANGE, one RANGE  what is in view at first and after two fingers have gone apart
+    pinch N, page-zoom N    how many times larger the picture and the page are when two fingers have gone four times
+                            as far apart
     """
 
     def run(self):
@@ -460,18 +472,18 @@ class Narrow(Trial):
             self.say('small', one)
         self.click('more-tools')
         self.say('wide', self.browser.run('return document.documentElement.scrollWidth - innerWidth'))
-        self.say('one', self.text_of_range())
+        before = self.length()
         middle = left + width * 0.6
         for kind, apart in (('touchStart', 20), ('touchMove', 40), ('touchMove', 80), ('touchEnd', None)):
             points = [] if apart is None else [{'x': middle - apart, 'y': top + 150, 'id': 1},
                                                {'x': middle + apart, 'y': top + 150, 'id': 2}]
             self.browser.cdp('Input.dispatchTouchEvent', {'type': kind, 'touchPoints': points})
         self.browser.settle()
-        self.say('pinch', self.text_of_range())
+        self.say('pinch', '%.1f' % (before / self.length()))
         self.say('page-zoom', self.browser.run('return visualViewport.scale'))
 
-    def text_of_range(self):
-        return self.browser.run('return document.getElementById("range").textContent')
+    def length(self):
+        return self.browser.run('return timeline.view[1] - timeline.view[0]')
 
 
 class Big(Trial):
@@ -589,7 +601,7 @@ def main(words):
             trials[words[0]](browser, words[1]).run()
         elif words[0] == 'answer':
             trial = Trial(browser, words[1])
-            trial.say('calm', '%s; %s' % (trial.text('answer'), trial.named_locks()))
+            trial.say('calm', '%s; %s' % (trial.answer(), trial.named_locks()))
         elif words[0] == 'frames':
             frames(browser, words[1])
         else:

@@ -349,13 +349,13 @@ class Drawing {
         const left = Math.max(this.x(part[0]), this.gutter - 20), right = Math.min(this.x(part[1]), this.width + 20);
         this.bar(kind, left, right, y);
         const start = Math.max(left, this.gutter), room = right - start - 10;
-        if (room > 24 && this.lane >= LEAST_LABELLED) this.labels.push([this.barLabel(call), kind, start + 5, y, room]);
+        if (room > 24 && this.lane >= LEAST_LABELLED) this.labels.push([this.barLabel(call, part), kind, start + 5, y, room]);
     }
 
-    // What the row does not say: the lock, or the package, or both.
-    barLabel(call) {
+    // What the row does not say: the package, the lock, or both; or else how long it took.
+    barLabel(call, part) {
         if (this.by === 'locks') return call.who;
-        if (!this.layout.packed) return call.lockName;
+        if (!this.layout.packed) return this.oneLock ? seconds(part[1] - part[0]) : call.lockName;
         return this.oneLock ? call.who : call.who + ' \u00b7 ' + call.lockName;
     }
 
@@ -383,7 +383,8 @@ class Drawing {
     }
 
     forgetBars() {
-        this.bars = {lent: [], idle: [], shared: [], exclusive: [], failed: [], overdrawn: []};
+        // What nobody should overlook comes last: where there is but a pixel for many, waits are seen.
+        this.bars = {exclusive: [], shared: [], failed: [], overdrawn: [], lent: [], idle: []};
     }
 
     // A name on a bar, on a plate that keeps patterns and lines out of it.

@@ -58,7 +58,7 @@ function fillHead() {
     if (model.builds.length > 1) parts.push(model.builds.length + ' builds');
     if (model.skipped) parts.push(model.skipped + ' lines of the log were no events');
     $('when').textContent = parts.join(' \u00b7 ');
-    $('answer').textContent = model.answer;
+    $('answer').textContent = model.answer.replace(/ s\b/g, '\u00a0s');
     figure('Took', seconds(totals.took), model.calls.length + ' calls of ' + model.locks.length + ' locks');
     figure('Waited', seconds(totals.waited), totals.waits + ' waits together');
     figure('Lost', seconds(totals.lost), 'of job slots idle, in ' + seconds(totals.idle), totals.lost > 0 ? 'bad' : '');

@@ -5,7 +5,7 @@
 const SLOT_KINDS = [        // from the bottom up, and what to call and to paint them
     ['running', 'running', 'exclusive'], ['idle', 'idle: waits and keeps its slot', 'idle'],
     ['overdrawn', 'overdrawn: runs without a slot', 'overdrawn'],
-    ['lent', 'lent: waits, its slot is with another', 'lent'],
+    ['lent', 'lent: waits while another has its slot', 'lent'],
 ];
 const SLOT_ORDER = ['lent', 'overdrawn', 'idle', 'running'];     // what counts of a job that is several of them
 
@@ -130,16 +130,15 @@ class SlotGraph {
     }
 }
 
-// What a call says of its job: [[kind, [from, to]]].
+// What a call says of its job: [[kind, [from, to]]]. A slot may stay lent when the lock is got: the call holds it then,
+// and waits for a slot before it runs its command.
 function slotSpans(call) {
     const spans = call.hold ? [['running', call.hold]] : [];
+    if (!call.wait) return spans;
     const [lent, overdrawn, lingered] = call.slot || [call.lent ? call.waited : 0, 0, 0];
-    if (call.wait) {
-        const began = Math.max(call.wait[0], call.wait[1] - lent);
-        spans.push(['idle', [call.wait[0], began]], ['lent', [began, call.wait[1]]]);
-    }
-    if (call.hold && overdrawn) spans.push(['overdrawn', [call.hold[0], call.hold[0] + overdrawn]]);
-    if (lingered) spans.push(['lent', [call.to, call.to + lingered]]);
+    const goes = Math.max(call.wait[1], call.wait[0] + lent), began = goes - lent;
+    spans.push(['idle', [call.wait[0], began]], ['lent', [began, goes]]);
+    spans.push(['overdrawn', [goes, goes + overdrawn]], ['lent', [call.to, call.to + lingered]]);
     return spans;
 }
 
