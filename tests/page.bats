@@ -161,7 +161,7 @@ said() {
 
 @test "the focus is seen wherever it is" {
     said focus
-    for name in by lock search least in out reset timeline others 'TD INPUT' 'TH BUTTON' 'TD BUTTON'; do
+    for name in by lock search least in out reset timeline others 'NAV A' 'LABEL INPUT' 'TH BUTTON' 'TD BUTTON'; do
         grep -q -x "$name yes" here
     done
     [ "$(grep -c 'no$' here)" = 0 ]

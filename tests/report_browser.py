@@ -396,7 +396,7 @@ class Trial(object):
             self.say('grey', '%s %d' % (kind, self.browser.run('''
                 const lightness = (pid, part) => {
                     const call = model.calls.find(one => one.pid === pid), bar = call.bars[0];
-                    const x = Math.round((timeline.x(call[part][1]) - 90) / 70) * 70;     // at the same place of a pattern
+                    const x = Math.round((timeline.x(call[part][1]) - 90) / 70) * 70;   // the same place of a pattern
                     const width = 60, height = timeline.lane - 4;
                     const copy = document.createElement('canvas').getContext('2d', {willReadFrequently: true});
                     copy.drawImage(timeline.canvas, x, timeline.y(bar) + 2, width, height, 0, 0, width, height);
@@ -418,7 +418,7 @@ class Trial(object):
             self.browser.settle()
             name, left, top, width, height = self.browser.run('''
                 const now = document.activeElement, box = now.getBoundingClientRect();
-                return [now === document.body ? '' : now.id || now.closest('th, td').tagName + ' ' + now.tagName,
+                return [now === document.body ? '' : now.id || now.parentNode.tagName + ' ' + now.tagName,
                     Math.max(0, box.left + scrollX - 5), Math.max(0, box.top + scrollY - 5),
                     box.width + 10, box.height + 10];''')
             if not name:

@@ -7,7 +7,6 @@ const OVERVIEW = 38, AXIS = 22, TOP = OVERVIEW + AXIS;
 const MARGIN = 8;           // pixels below the rows
 const LINK_ROOM = 5;        // pixels that a link takes, at least
 const SAMPLE = 13;          // the height of a bar in the legend
-const LEAST_LABELLED = 11;  // pixels of a bar with a name on it
 
 class Drawing {
     constructor(model, parts) {
@@ -254,7 +253,7 @@ class Drawing {
             }
             context.font = (chosen && chosen.row === row ? '600 ' : '') + '12px system-ui, sans-serif';
             context.fillStyle = c.fore;
-            if (this.lane * row.lanes.length >= LEAST_LABELLED - 2) {
+            if (row.height > LEAST_LABELLED) {
                 context.fillText(this.fitted(this.rowLabel(row), this.gutter - 18), 9, y + row.height / 2 + 0.5);
             }
             if (!row.waiters) return;
@@ -349,7 +348,8 @@ class Drawing {
         const left = Math.max(this.x(part[0]), this.gutter - 20), right = Math.min(this.x(part[1]), this.width + 20);
         this.bar(kind, left, right, y);
         const start = Math.max(left, this.gutter), room = right - start - 10;
-        if (room > 24 && this.lane >= LEAST_LABELLED) this.labels.push([this.barLabel(call, part), kind, start + 5, y, room]);
+        if (room <= 24 || this.lane < LEAST_LABELLED) return;
+        this.labels.push([this.barLabel(call, part), kind, start + 5, y, room]);
     }
 
     // What the row does not say: the package, the lock, or both; or else how long it took.

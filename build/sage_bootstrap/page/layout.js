@@ -4,6 +4,7 @@
 
 const LANE_GAP = 2, ROW_PAD = 3;
 const THICKEST = 20, THINNEST = 5;      // pixels of a lane
+const LEAST_LABELLED = 11;              // the same, with a name on the bar
 
 class Layout {
     // What `model` shows, by 'packages' or by 'locks', in `room` pixels of height if that can be.
@@ -14,11 +15,13 @@ class Layout {
         const calls = model.calls.filter(call => call.drawn);
         this.rows = by === 'locks' ? lockRows(model, calls) : packageRows(model, calls);
         if (by === 'packages' && this.tall(13) > room && this.rows.length > 1) {
-            this.rows = packedRows(this.rows);
-            this.packed = true;
+            const packed = packedRows(this.rows);
+            this.packed = packed.length < this.rows.length;
+            if (this.packed) this.rows = packed;
         }
         this.lane = THICKEST;
         while (this.lane > THINNEST && this.tall(this.lane) > room) this.lane -= 1;
+        if (this.tall(this.lane) > room) this.lane = LEAST_LABELLED;    // it takes scrolling: then with names
         this.place();
     }
 

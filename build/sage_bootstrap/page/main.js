@@ -26,7 +26,7 @@ const timeline = new Timeline(model, {
 const slots = new SlotGraph(model, timeline, $('slots'), $('slots-said'));
 const callTable = new CallTable(model, $('calls-box'), $('calls'), $('shown'), call => {
     $('timeline').focus({preventScroll: true});
-    $('picture').scrollIntoView({block: 'nearest'});
+    $('frame').scrollIntoView({block: 'nearest'});
     timeline.zoomTo(call);
 });
 const lockTable = new LockTable(model, $('locks-box'), $('locks'), $('others'), locks => apply({locks}));

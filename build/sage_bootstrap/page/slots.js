@@ -19,6 +19,7 @@ class SlotGraph {
         }
         this.kinds = SLOT_KINDS.map(kind => kind[0]);
         this.levels = levels([...jobs.values()].map(strongest), spans => spans, this.kinds);
+        this.sums = this.addUp();
         this.most = this.levels.reduce((top, level) => Math.max(top, this.sum(level)), 1);
         matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => {
             this.fillLegend(this.legend);       // by now the timeline has the new colours
@@ -49,18 +50,26 @@ class SlotGraph {
         return this.kinds.reduce((all, kind) => all + level[kind], 0);
     }
 
-    // How many of each kind there were on average from one time to another.
-    average(from, to) {
-        const found = {};
-        for (const kind of this.kinds) found[kind] = 0;
-        const first = Math.max(0, firstFrom(this.levels, level => level.time > from) - 1);
-        for (let i = first; i < this.levels.length; i += 1) {
-            const level = this.levels[i], next = this.levels[i + 1];
-            const part = Math.min(to, next ? next.time : to) - Math.max(from, level.time);
-            if (part > 0) for (const kind of this.kinds) found[kind] += level[kind] * part / (to - from);
-            if (!next || next.time >= to) break;
-        }
-        return found;
+    // Job-seconds of each kind up to each change.
+    addUp() {
+        let sums = this.kinds.map(() => 0);
+        return this.levels.map((level, i) => {
+            const before = this.levels[Math.max(0, i - 1)], length = level.time - before.time;
+            sums = sums.map((sum, k) => sum + before[this.kinds[k]] * length);
+            return sums;
+        });
+    }
+
+    // The same up to a time.
+    upTo(time) {
+        const i = Math.max(0, firstFrom(this.levels, level => level.time > time) - 1);
+        const level = this.levels[i], length = Math.max(0, time - level.time);
+        return this.sums[i].map((sum, k) => sum + level[this.kinds[k]] * length);
+    }
+
+    // How many there were of each kind, on average, between two times for which upTo() is known.
+    average(before, after, length) {
+        return after.map((sum, k) => (sum - before[k]) / length);
     }
 
     draw() {
@@ -74,9 +83,13 @@ class SlotGraph {
         const y = count => height - 4 - count * (height - 16) / this.most;
         this.drawScale(context, y, width);
         const columns = [];
-        for (let x = gutter; x < width; x += 1) columns.push(this.average(timeline.time(x), timeline.time(x + 1)));
+        for (let x = gutter, before = this.upTo(timeline.time(x)); x < width; x += 1) {
+            const after = this.upTo(timeline.time(x + 1));
+            columns.push(this.average(before, after, 1 / timeline.pixels));
+            before = after;
+        }
         const below = columns.map(() => 0);
-        for (const [kind, , fill] of SLOT_KINDS) {
+        SLOT_KINDS.forEach(([, , fill], kind) => {
             context.beginPath();
             context.moveTo(gutter, y(below[0]));
             const above = columns.map((column, i) => below[i] + column[kind]);
@@ -91,7 +104,7 @@ class SlotGraph {
             }
             context.fillStyle = timeline.fills[fill];
             context.fill();
-        }
+        });
         context.fillStyle = colours.line;
         context.fillRect(gutter - 1, 0, 1, height);
         this.tell();
@@ -115,16 +128,17 @@ class SlotGraph {
     point(x) {
         const time = this.timeline.time(x);
         if (x < this.timeline.gutter) this.tell();
-        else this.say('at ' + moment(time) + ' s', this.average(time, time + 1e-6), 0);
+        else this.say('at ' + moment(time) + ' s', time, time + 1e-6, 0);
     }
 
     tell() {
         const [from, to] = this.timeline.view;
-        this.say('on average', this.average(Math.max(0, from), Math.min(this.model.length, to)), 1);
+        this.say('on average', Math.max(0, from), Math.min(this.model.length, to), 1);
     }
 
-    say(when, counts, digits) {
-        const text = when + ': ' + this.kinds.map(kind => counts[kind].toFixed(digits) + ' ' + kind).join(', ');
+    say(when, from, to, digits) {
+        const counts = this.average(this.upTo(from), this.upTo(to), to - from);
+        const text = when + ': ' + this.kinds.map((kind, k) => counts[k].toFixed(digits) + ' ' + kind).join(', ');
         if (this.said.textContent !== text) this.said.textContent = text;
         this.canvas.ariaLabel = 'Graph of jobs over time; ' + text;
     }
