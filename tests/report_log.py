@@ -108,7 +108,7 @@ _STEPS = [(_PIP, 'shared'), (_PIP, 'exclusive'), (_REBASE, 'shared'), (_PIP, 'sh
 
 def many(number):
     """Eight jobs build packages, each under its own lock, and in it take pip.lock and rebase.lock. Whoever asks first
-    gets a lock first. The same N prints the same log, on every Python."""
+    gets a lock first. The same N gives the same events, on every Python."""
     chance = random.Random(int(number)).random
     holders = {}        # lock: [(until, mode, pid)]
     jobs = [(0.0, job, 0, 0.0, []) for job in range(8)]     # when, number, pid, since when, the steps left
