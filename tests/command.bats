@@ -257,6 +257,8 @@ dispositions() {
 catcher='
     trap "echo caught; kill -s PIPE \$reader" "$@"
     { read -r _ <never; } & reader=$!
+    # Not before the wrapper sleeps: what the terminal sends while it still starts us is for it to pass on.
+    while [ -r /proc/$PPID/status ] && ! grep -q "^State:.S" /proc/$PPID/status; do :; done
     echo ready
     wait "$reader"
 '

@@ -9,7 +9,7 @@ load report_lib
     log build >log
     report log >out
     known_sums
-    grep -q '^Build of 2023-11-1[45] .*: 6.5 s, 9 calls of 3 locks$' out
+    grep -q '^Build of 2023-11-1[45] .*: 6.50 s, 9 calls of 3 locks$' out
     [ "$(wc -l <out)" -le 24 ]
 }
 

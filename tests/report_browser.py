@@ -2,6 +2,9 @@
 
     report_browser.py find           the two programs it needs, or status 1
     report_browser.py try PAGE       what the page does: see `Trial`
+    report_browser.py narrow PAGE    what it does on a phone: see `Narrow`
+    report_browser.py big PAGE       how long each thing takes there: see `Big`
+    report_browser.py answer PAGE    its first sentence, and which locks it begins with
     report_browser.py frames PAGE    milliseconds between frames while it is zoomed and moved
     report_browser.py shot PAGE PNG light|dark [WIDTH HEIGHT [SCRIPT]]
 
@@ -19,12 +22,27 @@ import sys
 import tempfile
 import time
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'build'))
+from sage_flock.report import sums
+
 try:
     from http import client     # novm: its name from 3.0 on
 except ImportError:
     import httplib as client    # novm: its name before
 
 _TAB, _DOWN = b'\xee\x80\x84'.decode('utf-8'), b'\xee\x80\x95'.decode('utf-8')     # WebDriver's names of these keys
+# Wheels and scrolling take some frames to arrive; eight frames without news is the end of it.
+_SETTLED = '''
+    const done = arguments[0];
+    let quiet = 0, last = '';
+    const look = () => {
+        const now = scrollY + document.getElementById('range').textContent;
+        quiet = now === last ? quiet + 1 : 0;
+        last = now;
+        if (quiet > 8) done();
+        else requestAnimationFrame(look);
+    };
+    look();'''
 _PATIENCE = 90      # seconds until a silence is taken for a hang
 
 
@@ -86,6 +104,10 @@ class Browser(object):
         self.session = value['sessionId']
         features = [{'name': 'prefers-color-scheme', 'value': scheme}]
         self.cdp('Emulation.setEmulatedMedia', {'features': features})
+        # The page's own size: a window has a frame, and cannot be as narrow as a phone.
+        self.cdp('Emulation.setDeviceMetricsOverride', {'width': width, 'height': height, 'deviceScaleFactor': 1,
+                                                        'mobile': width < 600})
+        self.cdp('Emulation.setTouchEmulationEnabled', {'enabled': width < 600, 'maxTouchPoints': 2})
 
     def close(self):
         """End it all, whatever state it is in."""
@@ -139,10 +161,30 @@ class Browser(object):
         moves = [{'type': 'pointerMove', 'duration': 0, 'x': int(x), 'y': int(y)}] + list(more)
         self.command('actions', {'actions': [{'type': 'pointer', 'id': 'mouse', 'actions': moves}]})
 
-    def wheel(self, x, y, delta):
-        """Turn the wheel over a place of the window."""
-        turn = {'type': 'scroll', 'x': int(x), 'y': int(y), 'deltaX': 0, 'deltaY': delta, 'duration': 0}
-        self.command('actions', {'actions': [{'type': 'wheel', 'id': 'wheel', 'actions': [turn]}]})
+    def wheel(self, x, y, delta, control=False):
+        """Turn the wheel over a place of the window, perhaps with Ctrl, and let the page draw what follows."""
+        self.cdp('Input.dispatchMouseEvent', {'type': 'mouseWheel', 'x': int(x), 'y': int(y), 'deltaX': 0,
+                                              'deltaY': delta, 'modifiers': 2 * control})
+        self.settle()
+
+    def settle(self):
+        """Wait until the page has drawn what was asked for."""
+        self.command('execute/async', {'args': [], 'script': _SETTLED})
+
+    def timed(self, script):
+        """Seconds of processor time, and of time, until what `script` does is drawn."""
+        before = busy(self)
+        passed = self.command('execute/async', {'args': [], 'script': '''
+            const done = arguments[0], at = performance.now();
+            %s;
+            requestAnimationFrame(() => requestAnimationFrame(
+                () => setTimeout(() => done((performance.now() - at) / 1000))));''' % script})
+        return busy(self) - before, passed
+
+    def piece(self, left, top, width, height):
+        """A picture of a part of the page, as text."""
+        clip = {'x': left, 'y': top, 'width': width, 'height': height, 'scale': 1}
+        return self.cdp('Page.captureScreenshot', {'clip': clip})['data']
 
     def press(self, key):
         """Press a key on the keyboard."""
@@ -172,6 +214,18 @@ class Trial(object):
     key TEXT                       the tip after Tab and an arrow key
     range, range-in, range-back    what is in view: at first, after the wheel, after Reset
     drag RANGE                     what is in view after the wheel and a drag
+    wheel-page RANGE Y             what is in view, and how far the page is scrolled, after the wheel without Ctrl
+    answer TEXT                    the first sentence
+    begin A,B, others A,B          the table of locks: at first, and after its button
+    rows A,B                       the rows of the picture for one lock
+    band LOCK WAITERS HOLDERS      lanes of a lock in the view per lock; `band-calls`: who is in each
+    search A,B, least A,B          whose calls are shown for a word and above a wait; `-drawn`: whose bars
+    dock TEXT                      hides 0 pixels of the picture, which moved by 0
+    kept PLACE                     of the picked call while buttons zoom in, and out: in view or not
+    grey KIND PERCENT              pixels by which a failed call's bar differs from it, without colour
+    focus NAME yes|no              does the focus on that control change what is seen
+    slots TEXT                     what the graph of job slots says of some moments
+    table LOCK NUMBERS             rows of the table of locks, for a comparison with the report on the terminal
     locks A,B and filtered A       the locks in the table of calls: at first, and with one chosen
     served TEXT                    what the table says of a call that did not run, since another had done it
     count TEXT and count-none      how many calls are shown: with one lock, with none ticked
@@ -186,7 +240,8 @@ class Trial(object):
         browser.open(page)
 
     def run(self):
-        for part in (self.look, self.point, self.keys, self.wheel, self.filter, self.sums):
+        for part in (self.look, self.point, self.keys, self.wheel, self.filter, self.views, self.narrow_down, self.kept,
+                     self.without_colour, self.focus, self.slots, self.sums):
             part()
 
     def say(self, what, text):
@@ -202,10 +257,35 @@ class Trial(object):
 
     def look(self):
         self.say('range', self.text('range'))
+        self.say('answer', self.answer())
+        self.say('begin', self.named_locks())
+        self.click('others')
+        self.say('others', self.named_locks())
         self.say('locks', self.locks())
+        self.table()
         self.say('served', self.browser.run(
             'return [...document.querySelectorAll("#calls tbody tr")].map(row => row.cells[9].textContent)'
             '.filter(text => text.startsWith("not run"))'))
+
+    def table(self):
+        for row in self.browser.run('return [...document.querySelectorAll("#locks tbody tr")]'
+                                    '.map(row => [...row.cells].map(cell => cell.innerText.trim()).join(" "))'):
+            self.say('table', row)
+
+    def answer(self):
+        return self.browser.run('return document.getElementById("answer").innerText.replace(/\\s/g, " ")')
+
+    def click(self, name):
+        self.browser.run('document.getElementById(arguments[0]).click()', name)
+
+    def choose(self, name, value):
+        """Give a control a value as a person would."""
+        self.browser.run('const control = document.getElementById(arguments[0]); control.value = arguments[1];'
+                         'for (const type of ["input", "change"]) control.dispatchEvent(new Event(type))', name, value)
+
+    def named_locks(self):
+        return ','.join(self.browser.run(
+            'return [...document.querySelectorAll("#locks tbody tr")].map(row => row.cells[0].innerText.trim())'))
 
     def locks(self):
         return ','.join(self.browser.run(
@@ -232,6 +312,12 @@ class Trial(object):
         if found:
             self.browser.point(*found)
             self.say('hover', self.tip())
+            self.say('dock', 'hides %d pixels, moved by %d' % tuple(self.browser.run(
+                'const tip = document.getElementById("tip").getBoundingClientRect();'
+                'const box = document.getElementById("timeline").getBoundingClientRect();'
+                'const dock = document.getElementById("dock").getBoundingClientRect();'
+                'const over = Math.min(tip.bottom, dock.bottom) - box.top;'
+                'return [Math.max(0, over), box.top - arguments[0]]', top)))
         self.browser.point(left + 300, top + 4)
 
     def keys(self):
@@ -242,7 +328,10 @@ class Trial(object):
 
     def wheel(self):
         left, top, width, height = self.box()
-        self.browser.wheel(left + width * 0.6, top + height * 0.6, -600)
+        self.browser.wheel(left + width * 0.6, top + height * 0.6, 120)
+        self.say('wheel-page', '%s, %d' % (self.text('range'), self.browser.run('return scrollY')))
+        self.browser.run('scrollTo(0, 0)')
+        self.browser.wheel(left + width * 0.6, top + height * 0.6, -600, True)
         self.say('range-in', self.text('range'))
         press = {'type': 'pointerDown', 'button': 0}
         move = {'type': 'pointerMove', 'duration': 0, 'x': int(left + width * 0.4), 'y': int(top + height * 0.6)}
@@ -253,14 +342,102 @@ class Trial(object):
         self.say('range-back', self.text('range'))
 
     def filter(self):
-        choose = ('const list = document.getElementById("lock"); list.value = arguments[0];'
-                  'list.dispatchEvent(new Event("change", {bubbles: true}))')
-        self.browser.run(choose, '0')
+        self.choose('lock', '0')
         self.say('filtered', self.locks())
         self.say('count', self.text('shown'))
         self.browser.run('document.querySelector("#locks tbody input:checked").click()')
         self.say('count-none', self.text('shown'))
-        self.browser.run(choose, 'all')
+        self.choose('lock', 'all')
+
+    def views(self):
+        """The rows for one lock by packages, and the bands by locks."""
+        self.choose('lock', '0')
+        self.say('rows', ','.join(self.browser.run('return timeline.layout.rows.map(row => row.label)')))
+        self.choose('lock', 'all')
+        self.choose('by', 'locks')
+        for label, waiters, lanes in self.browser.run('return timeline.layout.rows.map(row => '
+                '[row.label, row.waiters, row.lanes.map(lane => lane.map(bar => bar.call.pid))])'):
+            self.say('band', '%s %d %d %s' % (label, waiters, len(lanes) - waiters, json.dumps(lanes)))
+        self.choose('by', 'packages')
+
+    def narrow_down(self):
+        """The search and the slider, which goes up to the longest wait."""
+        who = 'return model.calls.filter(call => call.%s).map(call => call.pid).join()'
+        for what, control, value in (('search', 'search', 'FLASK'), ('least', 'least', '8')):
+            self.choose(control, value)
+            self.say(what, self.browser.run(who % 'visible'))
+            self.say(what + '-drawn', self.browser.run(who % 'drawn'))
+            self.say(what + '-count', self.text('shown') + ', ' + self.text('least-said'))
+            self.choose(control, '' if control == 'search' else '0')
+        self.say('least-all', self.text('shown'))
+
+    def kept(self):
+        """Pick a call, move it out of the middle, and zoom with the buttons as with a mouse."""
+        self.browser.run('timeline.pick(model.calls[arguments[0]].bars[0])', 8)
+        for button, times in (('in', 6), ('out', 3), ('in', 2)):
+            for _ in range(times):
+                left, top, width, height = self.browser.run(
+                    'const box = document.getElementById(arguments[0]).getBoundingClientRect();'
+                    'return [box.left, box.top, box.width, box.height]', button)
+                self.browser.point(left + width / 2, top + height / 2, {'type': 'pointerDown', 'button': 0},
+                                   {'type': 'pointerUp', 'button': 0})
+                self.say('kept', self.browser.run(
+                    'const call = timeline.picked && timeline.picked.call, [from, to] = timeline.view;'
+                    'return call && call.id === 8 && call.from <= to && call.to >= from && to - from < model.length'
+                    '    ? "in view" : "lost"'))
+        self.browser.run('timeline.pick(null); timeline.reset()')
+
+    def without_colour(self):
+        """How much of a failed hold, away from its ends and names, is of another lightness than what it must not be
+        taken for: a hold of each mode that did not fail, and a wait."""
+        self.choose('lock', '0')
+        self.browser.settle()
+        for kind, pid in (('exclusive', 11), ('shared', 13), ('wait', 12)):
+            self.say('grey', '%s %d' % (kind, self.browser.run('''
+                const lightness = (pid, part) => {
+                    const call = model.calls.find(one => one.pid === pid), bar = call.bars[0];
+                    const x = Math.round((timeline.x(call[part][1]) - 90) / 70) * 70;   // the same place of a pattern
+                    const width = 60, height = timeline.lane - 4;
+                    const copy = document.createElement('canvas').getContext('2d', {willReadFrequently: true});
+                    copy.drawImage(timeline.canvas, x, timeline.y(bar) + 2, width, height, 0, 0, width, height);
+                    const {data} = copy.getImageData(0, 0, width, height);
+                    return [...Array(width * height).keys()].map(
+                        i => data[4 * i] * 0.3 + data[4 * i + 1] * 0.59 + data[4 * i + 2] * 0.11);
+                };
+                const failed = lightness(12, 'hold'), other = lightness(arguments[1], arguments[0]);
+                const differ = failed.filter((one, i) => Math.abs(one - other[i]) > 50).length;
+                return Math.round(100 * differ / failed.length);''', kind if kind == 'wait' else 'hold', pid)))
+        self.choose('lock', 'all')
+
+    def focus(self):
+        """Go through the page by Tab; does each control look otherwise when it has the focus?"""
+        self.browser.run('document.body.tabIndex = -1; document.body.focus(); scrollTo(0, 0)')
+        seen = set()
+        for _ in range(40):
+            self.browser.press(_TAB)
+            self.browser.settle()
+            name, left, top, width, height = self.browser.run('''
+                const now = document.activeElement, box = now.getBoundingClientRect();
+                return [now === document.body ? '' : now.id || now.parentNode.tagName + ' ' + now.tagName,
+                    Math.max(0, box.left + scrollX - 5), Math.max(0, box.top + scrollY - 5),
+                    box.width + 10, box.height + 10];''')
+            if not name:
+                break
+            if name in seen:
+                continue
+            seen.add(name)
+            with_focus = self.browser.piece(left, top, width, height)
+            self.browser.run('window.had = document.activeElement; had.style.outline = "none"')
+            self.browser.settle()
+            without = self.browser.piece(left, top, width, height)
+            self.browser.run('had.style.outline = ""')
+            self.say('focus', '%s %s' % (name, 'yes' if with_focus != without else 'no'))
+
+    def slots(self):
+        for time in (0.5, 1.75, 2.5, 4.12, 4.5, 5.25, 6):
+            self.say('slots', self.browser.run('slots.point(timeline.x(arguments[0]));'
+                                               'return slots.said.textContent', time))
+        self.say('slots-legend', self.text('slots-legend'))
 
     def sums(self):
         self.say('shouts', self.browser.run('return document.querySelectorAll("img, b, script[src], iframe").length'))
@@ -270,6 +447,105 @@ class Trial(object):
             message = json.loads(entry['message'])['message']
             if message['method'] == 'Network.requestWillBeSent':
                 self.say('request', message['params']['request']['url'])
+
+
+class Narrow(Trial):
+    """The page on a phone of 390 by 844 pixels:
+
+    first TOP BOTTOM        of the picture, in pixels
+    small NAME WxH          each button and the like that is smaller than 44 pixels: there must be none
+    wide N                  by how many pixels the page is wider than the window
+    pinch N, page-zoom N    how many times larger the picture and the page are when two fingers have gone four times
+                            as far apart
+    """
+
+    def run(self):
+        left, top, width, height = self.box()
+        self.say('first', '%d %d' % (top, top + height))
+        self.click('more-tools')
+        for one in self.browser.run('''
+                const pressed = 'button, select, input:not([type=checkbox]), td label';
+                return [...document.querySelectorAll(pressed)].filter(one => {
+                    const box = one.getBoundingClientRect();
+                    return box.width && (box.width < 44 || box.height < 44);
+                }).map(one => (one.id || one.textContent) + ' ' + one.offsetWidth + 'x' + one.offsetHeight)'''):
+            self.say('small', one)
+        self.click('more-tools')
+        self.say('wide', self.browser.run('return document.documentElement.scrollWidth - innerWidth'))
+        before = self.length()
+        middle = left + width * 0.6
+        for kind, apart in (('touchStart', 20), ('touchMove', 40), ('touchMove', 80), ('touchEnd', None)):
+            points = [] if apart is None else [{'x': middle - apart, 'y': top + 150, 'id': 1},
+                                               {'x': middle + apart, 'y': top + 150, 'id': 2}]
+            self.browser.cdp('Input.dispatchTouchEvent', {'type': kind, 'touchPoints': points})
+        self.browser.settle()
+        self.say('pinch', '%.1f' % (before / self.length()))
+        self.say('page-zoom', self.browser.run('return visualViewport.scale'))
+
+    def length(self):
+        return self.browser.run('return timeline.view[1] - timeline.view[0]')
+
+
+class Big(Trial):
+    """The page of a long build:
+
+    packed PACKAGES ROWS OVERLAPS
+    rounding N                  how many lengths of time it writes otherwise than the report on the terminal does
+    order GOT BEGUN ROWS        how many rows stand before one that got the lock earlier, or that began earlier
+    table LOCK NUMBERS          as above
+    took SECONDS WHAT           of processor time for each thing that a person may do, until it is drawn: what others
+                                do on the machine meanwhile does not count
+    last N                      the number of the last row of the table of calls
+    """
+
+    def run(self):
+        self.browser.cdp('Performance.enable', {'timeDomain': 'threadTicks'})
+        self.table()
+        values = [i / 1000.0 for i in range(0, 20000, 5)] + [i / 8.0 for i in range(2000)] + [99.9499, 99.95, 1e5 / 3]
+        self.say('rounding', self.browser.run(
+            'return arguments[0].filter(([value, text]) => seconds(value) !== text + " s").length',
+            [[value, sums.seconds(value)] for value in values]))
+        self.say('packed', '%d %d %d' % tuple(self.browser.run('''
+            let overlaps = 0;
+            for (const row of timeline.layout.rows) {
+                for (const lane of row.lanes) {
+                    for (let i = 1; i < lane.length; i += 1) if (lane[i].from < lane[i - 1].to) overlaps += 1;
+                }
+            }
+            return [new Set(model.visible.map(call => call.row)).size, timeline.layout.rows.length, overlaps];''')))
+        header = 'document.querySelectorAll("#calls th button")[%d].click()'
+        control = ('document.getElementById("%s").value = "%s";'
+                   'document.getElementById("%s").dispatchEvent(new Event("%s"))')
+        self.took('all locks', 'document.getElementById("others").click()')
+        for column in range(10):
+            self.took('sort by column %d' % column, header % column)
+            self.took('the other way', header % column)
+        for what, name, value, event in (
+                ('rows by lock', 'by', 'locks', 'change'), ('rows by package', 'by', 'packages', 'change'),
+                ('one lock', 'lock', '0', 'change'), ('all locks', 'lock', 'all', 'change'),
+                ('a search', 'search', 'package-1', 'input'), ('no search', 'search', '', 'input'),
+                ('the slider', 'least', '6', 'input'), ('back', 'least', '0', 'input')):
+            self.took(what, control % (name, value, name, event))
+        self.took('the end of the table', 'document.getElementById("calls-box").scrollTop = 1e9')
+        self.say('last', self.browser.run('return document.querySelector("#calls tbody tr:last-child").ariaRowIndex'))
+        self.took('a call from the table', 'document.querySelector("#calls .link").click()')
+        self.choose('lock', '0')
+        self.choose('search', 'package-105')
+        self.say('order', '%d %d %d%s' % tuple(self.browser.run('''
+            const shown = timeline.layout.rows.filter(row => row.steps.length);
+            const rows = shown.map(row => model.calls.filter(call => call.who === row.label));
+            const got = calls => Math.min(...calls.filter(call => call.lock === 0).map(call => call.hold[0]));
+            const asked = calls => Math.min(...calls.map(call => call.asked));
+            const wrong = first => rows.filter((calls, i) => i && first(rows[i - 1]) > first(calls)).length;
+            return [wrong(got), wrong(asked), rows.length, timeline.layout.packed ? ' packed' : ''];
+            ''')))
+        self.choose('search', '')
+        for name in ('in', 'out', 'reset'):
+            self.took(name, 'document.getElementById("%s").click()' % name)
+
+    def took(self, what, script):
+        processor, passed = self.browser.timed(script)
+        self.say('took', '%.3f %s, in %.3f s' % (processor, what, passed))
 
 
 def frames(browser, page):
@@ -287,9 +563,9 @@ def frames(browser, page):
         const step = now => {
             const at = {clientX: box.left + box.width * 0.55, clientY: box.top + box.height / 2, cancelable: true};
             const turn = {deltaY: count % 120 < 60 ? -40 : 40, deltaX: count % 7 - 3};
-            canvas.dispatchEvent(new WheelEvent('wheel', {...at, ...turn}));
+            canvas.dispatchEvent(new WheelEvent('wheel', {...at, ...turn, ctrlKey: true}));
             canvas.dispatchEvent(new PointerEvent('pointermove', at));
-            document.getElementById('scroll').scrollTop = count * 2;
+            scrollTo(0, count * 2);
             between.push(performance.now() - last);
             last = performance.now();
             count += 1;
@@ -313,15 +589,19 @@ def busy(browser):
 def main(words):
     """Do what the command line says; see above."""
     if words[0] == 'find':
-        return 0 if None not in find() else 1
+        return 0 if None not in find() else 77
     if words[0] == 'shot':
         size = [int(word) for word in words[4:6]] or [1400, 1000]
         browser = Browser(words[3], *size)
     else:
-        browser = Browser()
+        browser = Browser('light', *{'narrow': (390, 844), 'big': (1400, 1400)}.get(words[0], ()))
     try:
-        if words[0] == 'try':
-            Trial(browser, words[1]).run()
+        trials = {'try': Trial, 'narrow': Narrow, 'big': Big}
+        if words[0] in trials:
+            trials[words[0]](browser, words[1]).run()
+        elif words[0] == 'answer':
+            trial = Trial(browser, words[1])
+            trial.say('calm', '%s; %s' % (trial.answer(), trial.named_locks()))
         elif words[0] == 'frames':
             frames(browser, words[1])
         else:

@@ -14,8 +14,8 @@ load report_lib
     log build twice >log
     report log >out
     cat out
-    grep -q '^2 builds from .*: 13 s, 18 calls of 3 locks$' out
-    [ "$(row pip.lock)" = 'pip.lock 6 15.00 4 10.00 3.00 2 - 6.00' ]
+    grep -q '^2 builds from .*: 13.0 s, 18 calls of 3 locks$' out
+    [ "$(row pip.lock)" = 'pip.lock 6 15.0 4 10.0 3.00 2 - 6.00' ]
     report --last log >out
     known_sums
 }

@@ -24,7 +24,7 @@ known_sums() {
     [ "$(row pip.lock)" = 'pip.lock 3 7.50 2 5.00 3.00 1 - 3.00' ]
     [ "$(row rebase.lock)" = 'rebase.lock 2 2.25 1 0.50 0.50 - 1 0.50' ]
     [ "$(row gmp.lock)" = 'gmp.lock 2 3.00* - - - - - -' ]
-    [ "$(row together)" = 'together 7 12.75* 3 5.50 3.00 1 1 3.50' ]
+    [ "$(row together)" = 'together 7 12.8* 3 5.50 3.00 1 1 3.50' ]
     grep -q -x '3 calls waited 5.50 s in all.' out
     grep -q -x 'Lost time: 3.50 s of job slots idle, in 3.00 s of the build.' out
     grep -q -x 'Job slots: lent for 2.25 s, overdrawn for 0.75 s, lingered for 0.50 s.' out

@@ -6,15 +6,19 @@
                            hostile    with commands that would harm a page or a terminal
                            twice      the build, and an hour later, after a restart, another one
                            crossing   with calls of one package that overlap, none within the other
+                           calm       without the calls that waited
                            cut        the same lines with rubbish in between
+    many N                 prints about N events of a build with unequal jobs, locks of all kinds and waits
     write FILE WRITERS N   so many processes write N lines in all, through events.Log
     whole FILE WRITERS N   status 0 if that log is whole: no line torn, none lost
     trace FILE             status 0 if FILE is a Chrome trace that viewers can show
     page FILE              prints the commands that the page FILE holds, one JSON string a line
 """
 
+import heapq
 import json
 import os
+import random
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'build'))
@@ -60,7 +64,10 @@ _CROSSING = [
 
 
 def build(kind=''):
-    events = _events(_BUILD + _CROSSING * (kind == 'crossing'), 0, 100)
+    calls = _BUILD + _CROSSING * (kind == 'crossing')
+    if kind == 'calm':
+        calls = [call for call in calls if 'waiting' not in [step[0] for step in call[-1]]]
+    events = _events(calls, 0, 100)
     if kind == 'twice':
         events += _events(_BUILD, 3600, 10)
     if kind == 'hostile':
@@ -94,6 +101,53 @@ def _events(calls, later, mono):
             event.update(more)
             events.append(event)
     return sorted(events, key=lambda event: event['time'])
+
+
+_STEPS = [(_PIP, 'shared'), (_PIP, 'exclusive'), (_REBASE, 'shared'), (_PIP, 'shared'), (_REBASE, 'exclusive')]
+
+
+def many(number):
+    """Eight jobs build packages, each under its own lock, and in it take pip.lock and rebase.lock. Whoever asks first
+    gets a lock first. The same N gives the same events, on every Python."""
+    chance = random.Random(int(number)).random
+    holders = {}        # lock: [(until, mode, pid)]
+    jobs = [(0.0, job, 0, 0.0, []) for job in range(8)]     # when, number, pid, since when, the steps left
+    lines, pid = [], 1000
+    while len(lines) < int(number):
+        now, job, own, since, steps = heapq.heappop(jobs)
+        if not steps:
+            own = pid = pid + 1
+            since = now
+            steps = [step for step in _STEPS if chance() < 0.35] or _STEPS[:1]
+        pid += 1
+        lock, mode = steps[0]
+        package = 'package-%d' % own
+        taken = [one for one in holders.get(lock, []) if one[0] > now]
+        in_the_way = [one for one in taken if 'exclusive' in (mode, one[1])]
+        got = max([now] + [one[0] for one in in_the_way])
+        held = 0.05 + 2 * chance() ** 3 * (1 if mode == 'exclusive' else 4)
+        end = got + held
+        status = int(chance() < 0.01)
+        lent = bool(in_the_way) and chance() < 0.7
+        steps_seen = [('asked', now, {})]
+        if in_the_way:
+            steps_seen.append(('waiting', now, {'for': [one[2] for one in in_the_way][:8]}))
+        steps_seen += [('got', got, {'lent': lent}), ('ran', end, {'status': status}), ('released', end, {})]
+        if lent:
+            lingered = 0.3 * chance()
+            steps_seen.append(('slot', end + lingered, {'lent_s': got - now, 'overdrawn_s': held * chance(),
+                                                        'lingered_s': lingered}))
+        command = 'pip install %s==%d.%d' % (package, pid % 7, pid % 10)
+        lines += _events([(pid, package, mode, lock, command, steps_seen)], 0, 100)
+        if len(steps) == 1 or status:       # its own lock, over all that it did
+            lines += _events([(own, package, 'exclusive', '/b/var/lock/%s.lock' % package, 'sage-spkg ' + package,
+                               [('asked', since, {}), ('got', since, {'lent': False}), ('ran', end, {'status': status}),
+                                ('released', end, {})])], 0, 100)
+            steps = steps[:1]
+        holders[lock] = taken + [(end, mode, pid)]
+        heapq.heappush(jobs, (end + 3 * chance() ** 2, job, own, since, steps[1:]))
+    for event in sorted(lines, key=lambda event: event['time']):
+        print(json.dumps(event))
 
 
 def write(path, writers, lines):

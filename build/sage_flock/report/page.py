@@ -9,9 +9,9 @@ as text only, so whatever a command says is data.
 import json
 
 from sage_flock.report.rows import rows as rows_of
-from sage_flock.report.sums import Sums
+from sage_flock.report.sums import Sums, cause, rounded, seconds, worst_waits
 
-_SCRIPTS = ('model.js', 'drawing.js', 'timeline.js', 'tables.js', 'main.js')
+_SCRIPTS = ('model.js', 'layout.js', 'drawing.js', 'timeline.js', 'slots.js', 'tables.js', 'main.js')
 _BLOCKERS = 8       # how many of those in the way are told of a wait
 
 
@@ -40,23 +40,47 @@ def data(report, name):
     rows = rows_of(report)
     row_of = dict([(call, i) for i, row in enumerate(rows) for call in row.calls])
     number = dict([(call, i) for i, call in enumerate(report.calls)])
-    locks = [one.path for one in sums.locks]
+    place = dict([(one.path, i) for i, one in enumerate(sums.locks)])
     calls = []
     for call in report.calls:
         facts = _facts(call, report, number)
-        facts.update({'row': row_of[call], 'lock': locks.index(call.lock)})
+        facts.update({'row': row_of[call], 'lock': place[call.lock]})
         calls.append(facts)
     return {'file': name.split('/')[-1], 'start': report.start, 'skipped': report.skipped,
             'builds': [_since(span, report) for span in report.builds],
-            'lost': _rounded(sums.lost), 'idle': _rounded(sums.idle),
+            'answer': answer(report, sums), 'totals': _totals(report, sums),
             'locks': [_lock(one) for one in sums.locks],
             'rows': [row.label for row in rows], 'calls': calls}
+
+
+def answer(report, sums):
+    """The page's first sentence: which lock held up most, and the worst of it."""
+    one = sums.locks[0]
+    if not one.waits:
+        return 'nobody waited'
+    worst = [call for call in worst_waits(report) if call.lock == one.path][0]
+    behind = [_who(other) for other in cause(worst)[:1]]
+    behind += ['process %d' % pid for pid in worst.wanted[:1]]
+    return '%s held up %d call%s for %s s in all; the worst was %s, %s s%s' % (
+        one.name, one.waits, 's' * (one.waits != 1), seconds(one.waited), _who(worst), seconds(one.worst),
+        ' behind ' + behind[0] if behind else '')
+
+
+def _who(call):
+    return call.package or call.command or 'process %d' % call.pid
+
+
+def _totals(report, sums):
+    facts = {'took': report.elapsed(), 'lost': sums.lost, 'idle': sums.idle}
+    for name in ('waits', 'waited', 'lent', 'lent_s', 'overdrawn_s', 'lingered_s', 'saved'):
+        facts[name] = sums.total(name)
+    return dict([(name, rounded(value)) for name, value in facts.items()])
 
 
 def _facts(call, report, number):
     facts = {'mode': call.mode, 'pid': call.pid, 'host': call.host, 'command': call.command,
              'package': call.package, 'outcome': call.outcome,
-             'asked': _rounded(call.first - report.start)}
+             'asked': rounded(call.first - report.start)}
     for key in ('status', 'why'):
         if key in call.fields:
             facts[key] = call.fields[key]
@@ -64,15 +88,15 @@ def _facts(call, report, number):
         if getattr(call, key):
             facts[key] = True
     if call.lent and sum(call.slot):
-        facts['slot'] = [_rounded(seconds) for seconds in call.slot]
+        facts['slot'] = [rounded(one) for one in call.slot]
     if call.server:
         facts['server'] = number[call.server]
     for key, span in (('wait', call.wait()), ('hold', call.hold())):
         if span:
             facts[key] = _since(span, report)
     if call.wait():
-        facts['by'] = [[number[other], _rounded(seconds)]
-                       for other, seconds in call.blockers[:_BLOCKERS]]
+        facts['by'] = [[number[other], rounded(long)]
+                       for other, long in call.blockers[:_BLOCKERS]]
         facts['more'] = max(0, len(call.blockers) - _BLOCKERS)
         facts['for'] = [number[other] for other in call.named]
         facts['strangers'] = [pid for pid in call.wanted
@@ -85,16 +109,12 @@ def _lock(one):
     for key in ('calls', 'taken', 'shared', 'nested', 'waits', 'lent', 'saved', 'failed', 'open'):
         facts[key] = getattr(one, key)
     for key in ('held', 'busy', 'waited', 'worst', 'lost', 'lent_s', 'overdrawn_s', 'lingered_s'):
-        facts[key] = _rounded(getattr(one, key))
+        facts[key] = rounded(getattr(one, key))
     return facts
 
 
 def _since(span, report):
-    return [_rounded(time - report.start) for time in span]
-
-
-def _rounded(seconds):
-    return round(seconds, 4)
+    return [rounded(time - report.start) for time in span]
 
 
 def _part(name):

@@ -62,6 +62,23 @@ class Sums(object):
         return sum([getattr(one, name) for one in self.locks])
 
 
+def seconds(value):
+    """A length of time as text, report and page alike: three digits, but no finer than hundredths.
+
+    seconds() in the page's model.js does the same.
+    """
+    value = round(value, 4) + 1e-9      # a half goes up, and does so there, whatever the clock's last digits are
+    for digits, most in ((2, 9.995), (1, 99.95)):
+        if value < most:
+            return '%.*f' % (digits, value)
+    return '%.0f' % value
+
+
+def rounded(value):
+    """Seconds as they go into the page: with all the digits that the log has."""
+    return round(value, 6)
+
+
 def length(span):
     """The seconds of a span (from, to)."""
     return span[1] - span[0]

@@ -3,8 +3,8 @@
 import time
 
 from sage_flock import python
-from sage_flock.report.sums import Sums, cause, length, worst_waits
-from sage_flock.messages import duration, printable, shortened
+from sage_flock.report.sums import Sums, cause, length, seconds, worst_waits
+from sage_flock.messages import printable, shortened
 
 _LOCKS = 8          # how many locks have a line of their own
 _WAITS = 5          # how many of the worst waits are told
@@ -34,21 +34,21 @@ def _heading(report, sums, paint):
     when = time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(report.start))
     builds = len(report.builds)
     what = 'Build of' if builds == 1 else '%d builds from' % builds
-    first = '%s %s: %s, %s of %s' % (
-        what, when, duration(report.elapsed()), counted(len(report.calls), 'call'),
+    first = '%s %s: %s s, %s of %s' % (
+        what, when, seconds(report.elapsed()), counted(len(report.calls), 'call'),
         counted(len(sums.locks), 'lock'))
     waits = sums.total('waits')
     if not waits:
         return [paint(first, _BOLD), 'Nobody waited.']
-    second = '%s waited %.2f s in all.' % (counted(waits, 'call'), sums.total('waited'))
+    second = '%s waited %s s in all.' % (counted(waits, 'call'), seconds(sums.total('waited')))
     third = 'No job slot was idle.'
     if sums.lost:
-        third = paint('Lost time: %.2f s of job slots idle, in %.2f s of the build.'
-                      % (sums.lost, sums.idle), _RED)
+        third = paint('Lost time: %s s of job slots idle, in %s s of the build.'
+                      % (seconds(sums.lost), seconds(sums.idle)), _RED)
     lines = [paint(first, _BOLD), second, third]
     if sums.total('lent_s'):
-        lines.append('Job slots: lent for %.2f s, overdrawn for %.2f s, lingered for %.2f s.' % (
-            sums.total('lent_s'), sums.total('overdrawn_s'), sums.total('lingered_s')))
+        lines.append('Job slots: lent for %s s, overdrawn for %s s, lingered for %s s.' % tuple(
+            [seconds(sums.total(name)) for name in ('lent_s', 'overdrawn_s', 'lingered_s')]))
     return lines
 
 
@@ -100,26 +100,26 @@ def _count(name, total):
     return '%d' % total(name) if total(name) else '-'
 
 
-def _seconds(seconds):
-    return '%.2f' % seconds if seconds else '-'
+def _seconds(value):
+    return seconds(value) if value else '-'
 
 
 def _wait(call, report, width, paint):
     """One of the worst waits: how long, for what, who, and for whom."""
-    seconds = '%8.2f s' % length(call.wait())
+    waited = '%8s s' % seconds(length(call.wait()))
     mark = '*' * call.open + ' (slot lent)' * call.lent
     lock = _text(report.names[call.lock])
     causes = cause(call)
     others = ' and %d more' % (len(causes) - 1) if len(causes) > 1 else ''
     head = '  %s%s  ' % (lock, mark)
-    room = max(width - len(seconds) - len(head) - len(others) - len(' for '), 24)
+    room = max(width - len(waited) - len(head) - len(others) - len(' for '), 24)
     me = who(call)
     first = who(causes[0]) if causes else _strangers(call)
     half = room // 2
     me_room = max(half, room - len(first))
     me = shortened(me, me_room)
     first = shortened(first, max(half, room - len(me)))
-    return paint(seconds, _YELLOW) + head + me + ' for ' + first + others
+    return paint(waited, _YELLOW) + head + me + ' for ' + first + others
 
 
 def who(call):

@@ -1,16 +1,21 @@
 // The picture: a canvas on which only what is in view is drawn, so that many
-// thousands of calls stay fluid. It fills the scrolling frame; `rest` is the
-// empty space below it that gives the frame its length.
+// thousands of calls stay fluid. It is never taller than the window; where the
+// rows are, `rest` below it makes the page as long as they need, and the
+// canvas stays in the window while the page is scrolled.
 
 const OVERVIEW = 38, AXIS = 22, TOP = OVERVIEW + AXIS;
+const MARGIN = 8;           // pixels below the rows
+const LINK_ROOM = 5;        // pixels that a link takes, at least
+const SAMPLE = 13;          // the height of a bar in the legend
 
 class Drawing {
     constructor(model, parts) {
         Object.assign(this, parts);
         this.model = model;
+        this.by = 'packages';
         this.home = [0, model.length];
         this.view = [0, model.length];
-        this.hover = this.picked = null;    // the calls under the pointer and kept in view
+        this.hover = this.picked = null;    // the bars under the pointer and kept in view
         this.top = 0;
         this.forgetBars();
         this.widths = new Map();
@@ -52,8 +57,19 @@ class Drawing {
                 context.lineTo(size / 2, size);
             }),
             exclusive: c.hold,
+            overdrawn: this.pattern(5, c.panel, c.link, 2, (context, size) => {
+                context.moveTo(0, size / 2);
+                context.lineTo(size, size / 2);
+            }),
+            failed: this.pattern(8, c.panel, c.bad, 1.6, (context, size) => {
+                stripes(context, size);
+                for (const x of [-size, 0, size]) {
+                    context.moveTo(x, 0);
+                    context.lineTo(x + size, size);
+                }
+            }),
         };
-        this.edges = {idle: c.wait, lent: c.wait, shared: c.share, exclusive: c.hold};
+        this.edges = {idle: c.wait, lent: c.wait, shared: c.share, exclusive: c.hold, failed: c.bad, overdrawn: c.link};
     }
 
     // A tile of `size` pixels, sharp on this screen.
@@ -80,7 +96,8 @@ class Drawing {
     fillLegend(list) {
         this.legend = list;
         const items = [['exclusive', 'holds, exclusive'], ['shared', 'holds, shared'], ['idle', 'waits, job slot idle'],
-            ['lent', 'waits, job slot lent'], ['link', 'whom it waits for'], ['open', 'no end in the log'], ['failed', 'failed or gave up']];
+            ['lent', 'waits, job slot lent'], ['link', 'whom it waits for'], ['failed', 'failed'],
+            ['gave-up', 'gave up'], ['open', 'no end in the log']];
         list.replaceChildren(...items.map(([kind, text]) => {
             const item = document.createElement('li');
             item.append(this.sample(kind), text);
@@ -96,10 +113,10 @@ class Drawing {
         this.context = canvas.getContext('2d');
         this.context.scale(this.ratio, this.ratio);
         if (kind === 'link') this.drawLink(17, 12, 2, 1);
-        else this.bar(this.fills[kind] ? kind : 'exclusive', 0, kind === 'open' ? 20 : 34, 0);
-        this.paintBars();
-        if (kind === 'open') this.drawOpenEnd(20, 0);
-        if (kind === 'failed') this.drawFailure(0, 34, 0);
+        else this.bar({open: 'exclusive', 'gave-up': 'idle'}[kind] || kind, 0, kind === 'open' ? 20 : 34, 0);
+        this.paintBars(SAMPLE);
+        if (kind === 'open') this.drawOpenEnd(20, 0, SAMPLE);
+        if (kind === 'failed' || kind === 'gave-up') this.drawFailure(34, 0, SAMPLE);
         this.context = drawing;
         return canvas;
     }
@@ -122,16 +139,45 @@ class Drawing {
         return this.view[0] + (x - this.gutter) / this.pixels;
     }
 
-    y(call) {
-        return TOP + call.y - this.top;
+    y(bar) {
+        return TOP + bar.y - this.top;
     }
 
+    get lane() {
+        return this.layout.lane;
+    }
+
+    // Where a call waits and where it holds: the same bar, or two of them.
+    waiting(call) {
+        return call.bars.find(bar => bar.wait);
+    }
+
+    holding(call) {
+        return call.bars.find(bar => bar.hold);
+    }
+
+    // How far the page is scrolled into the rows.
+    scrolled() {
+        return Math.min(Math.max(0, -this.frame.getBoundingClientRect().top), this.over);
+    }
+
+    scrollRows(top) {
+        const start = window.scrollY + this.frame.getBoundingClientRect().top;
+        if (this.over) window.scrollTo(0, start + Math.min(Math.max(top, 0), this.over));
+    }
+
+    // Lay the calls out for this size of the window: below what stands above the picture, or, where that leaves less
+    // than half of it, in half of it.
     resize() {
         this.overview = null;
-        const whole = TOP + this.model.height + 8;
-        this.width = this.scroll.clientWidth;
-        this.tall = Math.max(180, Math.min(whole, Math.round(innerHeight * 0.68)));
-        this.rest.style.height = Math.max(0, whole - this.tall) + 'px';
+        this.width = this.frame.clientWidth;
+        const above = this.frame.getBoundingClientRect().top + window.scrollY + this.dock.offsetHeight;
+        const room = Math.max(innerHeight - above, innerHeight / 2) - TOP - 2 * MARGIN;
+        this.layout = new Layout(this.model, this.by, room);
+        const whole = TOP + this.layout.height + MARGIN;
+        this.tall = Math.max(120, Math.min(whole, innerHeight - this.dock.offsetHeight - MARGIN));
+        this.over = Math.max(0, whole - this.tall);
+        this.rest.style.height = this.over + 'px';
         this.canvas.style.height = this.tall + 'px';
         if ((window.devicePixelRatio || 1) !== this.ratio) this.makePatterns();
         this.canvas.width = Math.round(this.width * this.ratio);
@@ -152,7 +198,7 @@ class Drawing {
     draw() {
         if (!this.width) return;
         const context = this.context, c = this.colours;
-        this.top = this.scroll.scrollTop;       // asked for once: the answer may take a layout of the page
+        this.top = this.scrolled();     // asked for once: the answer may take a layout of the page
         context.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
         context.imageSmoothingEnabled = false;      // patterns are drawn pixel for pixel
         context.font = '11px system-ui, sans-serif';
@@ -189,7 +235,7 @@ class Drawing {
     }
 
     eachRow(paint) {
-        const rows = this.model.layout, {top} = this;
+        const {rows} = this.layout, {top} = this;
         const bottom = top + this.tall - TOP;
         for (let i = firstFrom(rows, row => row.y + row.height > top); i < rows.length && rows[i].y < bottom; i += 1) {
             paint(rows[i], i);
@@ -205,12 +251,24 @@ class Drawing {
                 context.fillStyle = c.band;
                 context.fillRect(0, y, this.width, row.height);
             }
-            const bold = chosen && chosen.place === row;
-            context.font = (bold ? '600 ' : '') + '12px system-ui, sans-serif';
+            context.font = (chosen && chosen.row === row ? '600 ' : '') + '12px system-ui, sans-serif';
             context.fillStyle = c.fore;
-            context.fillText(this.fitted(row.label, this.gutter - 18), 9, y + row.height / 2 + 0.5);
+            if (row.height > LEAST_LABELLED) {
+                context.fillText(this.fitted(this.rowLabel(row), this.gutter - 18), 9, y + row.height / 2 + 0.5);
+            }
+            if (!row.waiters) return;
+            context.fillStyle = c.soft;     // between the queue and those who hold the lock
+            context.fillRect(this.gutter, y + ROW_PAD + row.waiters * (this.lane + LANE_GAP) - LANE_GAP, this.width, 1);
         });
         context.font = '11px system-ui, sans-serif';
+    }
+
+    // Several packages in one row: the one in view, or how many are.
+    rowLabel(row) {
+        if (!row.groups) return row.label;
+        const from = firstFrom(row.groups, group => group.to >= this.view[0]);
+        const to = firstFrom(row.groups, group => group.from > this.view[1]);
+        return to - from === 1 ? row.groups[from].label : to > from ? to - from + ' in turn' : '';
     }
 
     // The text, cut to a width in pixels.
@@ -259,36 +317,46 @@ class Drawing {
 
     drawLane(lane) {
         const edge = this.view[1];
-        const at = firstFrom(lane, call => call.to >= this.view[0]);
+        const at = firstFrom(lane, bar => bar.to >= this.view[0]);
         let covered = -1;       // what lies left of it is drawn already
         for (let i = at; i < lane.length && lane[i].from <= edge; i += 1) {
             const right = this.x(lane[i].to);
             if (right < covered) continue;
-            this.drawCall(lane[i]);
+            this.drawBar(lane[i]);
             covered = right + 0.4;
         }
     }
 
-    drawCall(call) {
-        const y = this.y(call);
-        if (!call.wait && !call.hold) {
+    drawBar(bar) {
+        const {call} = bar, y = this.y(bar);
+        if (!bar.wait && !bar.hold) {
             this.context.fillStyle = this.colours.soft;
-            this.context.fillRect(this.x(call.from) - 1, y + 2, 2, LANE - 4);
+            this.context.fillRect(this.x(bar.from) - 1, y + 2, 2, this.lane - 4);
         }
-        if (call.wait) this.drawPart(call, call.wait, call.lent ? 'lent' : 'idle', y);
-        if (call.hold) this.drawPart(call, call.hold, call.mode === 'shared' ? 'shared' : 'exclusive', y);
-        const [from, to] = call.hold || call.wait || [call.from, call.to];
-        if (call.open) this.marks.push(() => this.drawOpenEnd(this.x(to), y));
-        else if (call.status || call.outcome === 'failed' || call.outcome === 'gave-up') {
-            this.marks.push(() => this.drawFailure(this.x(from), this.x(to), y));
-        }
+        if (bar.wait) this.drawPart(call, call.wait, call.lent ? 'lent' : 'idle', y);
+        if (bar.hold) this.drawPart(call, call.hold, call.failed ? 'failed' : this.mode(call), y);
+        if (!bar.hold && call.hold) return;     // its end is elsewhere
+        if (call.open) this.marks.push(() => this.drawOpenEnd(this.x(bar.to), y, this.lane));
+        else if (call.failed) this.marks.push(() => this.drawFailure(this.x(bar.to), y, this.lane));
+    }
+
+    mode(call) {
+        return call.mode === 'shared' ? 'shared' : 'exclusive';
     }
 
     drawPart(call, part, kind, y) {
         const left = Math.max(this.x(part[0]), this.gutter - 20), right = Math.min(this.x(part[1]), this.width + 20);
         this.bar(kind, left, right, y);
-        const room = right - Math.max(left, this.gutter) - 10;
-        if (room > 24) this.labels.push([call.lockName, kind, Math.max(left, this.gutter) + 5, y, room]);
+        const start = Math.max(left, this.gutter), room = right - start - 10;
+        if (room <= 24 || this.lane < LEAST_LABELLED) return;
+        this.labels.push([this.barLabel(call, part), kind, start + 5, y, room]);
+    }
+
+    // What the row does not say: the package, the lock, or both; or else how long it took.
+    barLabel(call, part) {
+        if (this.by === 'locks') return call.who;
+        if (!this.layout.packed) return this.oneLock ? seconds(part[1] - part[0]) : call.lockName;
+        return this.oneLock ? call.who : call.who + ' \u00b7 ' + call.lockName;
     }
 
     // Bars are gathered and painted one kind after the other, in whole pixels: anything else takes many times as long.
@@ -297,23 +365,26 @@ class Drawing {
         this.bars[kind].push([x, y, Math.max(Math.round(right) - x, 1)]);
     }
 
-    paintBars() {
+    paintBars(tall = this.lane) {
         const context = this.context;
         for (const [kind, bars] of Object.entries(this.bars)) {
             context.fillStyle = this.edges[kind];
-            for (const [x, y, width] of bars) if (width <= 6 || kind === 'exclusive') context.fillRect(x, y, width, LANE);
+            for (const [x, y, width] of bars) {
+                if (width <= 6 || kind === 'exclusive') context.fillRect(x, y, width, tall);
+            }
             if (kind === 'exclusive') continue;
             context.fillStyle = this.fills[kind];
             const wide = bars.filter(bar => bar[2] > 6);
-            for (const [x, y, width] of wide) context.fillRect(x, y, width, LANE);
+            for (const [x, y, width] of wide) context.fillRect(x, y, width, tall);
             context.strokeStyle = this.edges[kind];
-            for (const [x, y, width] of wide) context.strokeRect(x + 0.5, y + 0.5, width - 1, LANE - 1);
+            for (const [x, y, width] of wide) context.strokeRect(x + 0.5, y + 0.5, width - 1, tall - 1);
         }
         this.forgetBars();
     }
 
     forgetBars() {
-        this.bars = {lent: [], idle: [], shared: [], exclusive: []};
+        // What nobody should overlook comes last: where there is but a pixel for many, waits are seen.
+        this.bars = {exclusive: [], shared: [], failed: [], overdrawn: [], lent: [], idle: []};
     }
 
     // A name on a bar, on a plate that keeps patterns and lines out of it.
@@ -321,39 +392,53 @@ class Drawing {
         const context = this.context, c = this.colours;
         const shown = this.fitted(text, room - 4);
         if (shown !== text && shown.length < 9) return;
-        context.fillStyle = {exclusive: c.hold, shared: c['share-back'], idle: c['wait-back'], lent: c.panel}[kind];
-        context.fillRect(x - 2, y + 1.5, this.measured(shown) + 4, LANE - 3);
+        context.fillStyle = {exclusive: c.hold, shared: c['share-back'], idle: c['wait-back']}[kind] || c.panel;
+        context.fillRect(x - 2, y + 1.5, this.measured(shown) + 4, this.lane - 3);
         context.fillStyle = kind === 'exclusive' ? c['hold-text'] : kind === 'shared' ? c['share-text']
-            : kind === 'lent' ? c.fore : c['wait-text'];
-        context.fillText(shown, x, y + LANE / 2 + 0.5);
+            : kind === 'idle' ? c['wait-text'] : c.fore;
+        context.fillText(shown, x, y + this.lane / 2 + 0.5);
     }
 
-    drawOpenEnd(x, y) {
+    drawOpenEnd(x, y, tall) {
         const context = this.context;
         context.strokeStyle = this.colours.bad;
         context.lineWidth = 1.5;
         context.beginPath();
         context.moveTo(x, y);
-        for (let i = 1; i <= 4; i += 1) context.lineTo(x + (i % 2 ? 5 : 0), y + i * LANE / 4);
+        for (let i = 1; i <= 4; i += 1) context.lineTo(x + (i % 2 ? 5 : 0), y + i * tall / 4);
         context.stroke();
         context.lineWidth = 1;
     }
 
-    drawFailure(left, right, y) {
-        this.context.fillStyle = this.colours.bad;
-        this.context.fillRect(left, y + LANE - 3, Math.max(right - left, 3), 3);
+    // A cross on a plate at the end of what failed, that colours are not needed for.
+    drawFailure(right, y, tall) {
+        const context = this.context, arm = Math.min(tall, 14) / 2 - 2.5, x = right - arm - 3, middle = y + tall / 2;
+        if (arm < 1) return;
+        context.fillStyle = this.colours.panel;
+        context.fillRect(x - arm - 2, middle - arm - 2, 2 * arm + 4, 2 * arm + 4);
+        context.strokeStyle = this.colours.bad;
+        context.lineWidth = 2;
+        context.beginPath();
+        for (const side of [-1, 1]) {
+            context.moveTo(x - arm, middle - side * arm);
+            context.lineTo(x + arm, middle + side * arm);
+        }
+        context.stroke();
+        context.lineWidth = 1;
     }
 
-    // From each waiter to the holder it met, where the dot is.
+    // From each waiter to the holder it met, where the dot is; of more than one can follow with the eye, none.
     drawLinks() {
         const {links} = this.model, context = this.context;
         const at = firstFrom(links, link => link.time >= this.view[0]);
         const end = firstFrom(links, link => link.time > this.view[1]);
-        context.globalAlpha = end - at > 200 ? 0.4 : 0.75;
+        if (end - at > (this.width - this.gutter) / LINK_ROOM) return;
+        context.globalAlpha = 0.75;
         context.fillStyle = this.colours.link;
         for (const {call, holder, time} of links.slice(at, end)) {
-            if (!call.visible || !holder.visible) continue;
-            const x = Math.round(this.x(time)), y = this.y(call) + LANE / 2, to = this.y(holder) + LANE / 2;
+            if (!call.visible || !holder.drawn) continue;
+            const x = Math.round(this.x(time)), half = this.lane / 2;
+            const y = this.y(this.waiting(call)) + half, to = this.y(this.holding(holder)) + half;
             if (Math.max(y, to) < TOP || Math.min(y, to) > this.tall) continue;
             context.fillRect(x, Math.round(Math.min(y, to)), 1, Math.round(Math.abs(to - y)));
             context.fillRect(x - 2, Math.round(to) - 2, 5, 5);
@@ -376,23 +461,22 @@ class Drawing {
     }
 
     // The call, and all that were in its way, each joined to it where it began to be.
-    drawChosen(call) {
-        const others = call.wait ? [...new Set(call.by.map(pair => pair[0]).concat(call.for))] : [];
-        for (const id of others) {
-            const holder = this.model.calls[id];
-            if (!holder.visible) continue;
-            this.outline(holder, holder.hold, this.colours.link, 2);
-            const {time} = this.model.link(call, holder);
-            this.drawLink(this.x(time), this.y(call) + LANE / 2, this.y(holder) + LANE / 2, 2);
+    drawChosen({call}) {
+        for (const holder of this.model.inTheWay(call).filter(other => other.drawn)) {
+            this.outline(this.holding(holder), holder.hold, this.colours.link, 2);
+            const {time} = this.model.link(call, holder), half = this.lane / 2;
+            const from = this.y(this.waiting(call)) + half, to = this.y(this.holding(holder)) + half;
+            this.drawLink(this.x(time), from, to, 2);
         }
-        this.outline(call, [call.from, call.to], this.colours.pick, 2.5);
+        for (const bar of call.bars) this.outline(bar, [bar.from, bar.to], this.colours.pick, 2.5);
     }
 
-    outline(call, part, colour, width) {
+    outline(bar, part, colour, thick) {
         const left = Math.max(this.x(part[0]), this.gutter - 20), right = Math.min(this.x(part[1]), this.width + 20);
         this.context.strokeStyle = colour;
-        this.context.lineWidth = width;
-        if (right > left - 1) this.context.strokeRect(left - 1, this.y(call) - 1, Math.max(right - left, 2) + 2, LANE + 2);
+        this.context.lineWidth = thick;
+        const width = Math.max(right - left, 2) + 2;
+        if (right > left - 1) this.context.strokeRect(left - 1, this.y(bar) - 1, width, this.lane + 2);
         this.context.lineWidth = 1;
     }
 
@@ -404,7 +488,8 @@ class Drawing {
         context.drawImage(this.overview, this.gutter, 0, this.width - this.gutter, OVERVIEW);
         const most = this.model.most;
         context.fillStyle = c.soft;
-        context.fillText(most ? 'waiting, ' + most + ' at most' : 'nobody waits', 9, OVERVIEW / 2);
+        const label = most ? '\u2264 ' + most + ' wait' : 'nobody waits';
+        context.fillText(this.fitted(label, this.gutter - 12), 9, OVERVIEW / 2);
         const left = Math.min(Math.max(x(this.view[0]), this.gutter), this.width);
         const right = Math.min(Math.max(x(this.view[1]), this.gutter), this.width);
         context.globalAlpha = 0.22;

@@ -1,7 +1,6 @@
-// The data of the page, and where in the picture each call lies. report_page.py
-// writes the data; times are seconds since the first event.
+// The data of the page, and which of it is shown. report_page.py writes the
+// data; times are seconds since the first event.
 
-const LANE = 13, LANE_GAP = 2, ROW_PAD = 4;
 const MOST_TOLD = 4;        // of those in a waiter's way
 
 class Model {
@@ -12,19 +11,21 @@ class Model {
             const spans = [call.wait, call.hold].filter(Boolean);
             call.from = spans.length ? spans[0][0] : call.asked;
             call.to = spans.length ? spans[spans.length - 1][1] : call.asked;
+            call.got = call.hold ? call.hold[0] : call.to;
+            call.waited = call.wait ? call.wait[1] - call.wait[0] : 0;
             call.lockName = this.locks[call.lock].name;
             call.who = call.package || this.rows[call.row];
+            call.text = [call.who, call.lockName, call.command].join('\n').toLowerCase();
+            call.build = firstFrom(this.builds, build => build[1] >= call.asked);
+            call.failed = Boolean(call.status) || call.outcome === 'failed' || call.outcome === 'gave-up';
         });
         for (const call of this.calls) {
             if (call.server !== undefined) call.servedBy = this.calls[call.server].who;
         }
-        this.length = Math.max(0.001, ...this.builds.map(build => build[1]), this.latest());
+        this.length = this.calls.reduce((most, call) => Math.max(most, call.to), 0.001);
+        this.length = this.builds.reduce((most, build) => Math.max(most, build[1]), this.length);
+        this.contended = new Set([...this.locks.keys()].filter(i => this.locks[i].waits));
         this.links = this.makeLinks();
-        this.show(new Set(this.locks.keys()));
-    }
-
-    latest() {
-        return this.calls.reduce((most, call) => Math.max(most, call.to), 0);
     }
 
     // One for each pair of a waiter and a holder that it met: when, and whose.
@@ -43,91 +44,52 @@ class Model {
         return {call, holder, time};
     }
 
-    // Lay out the calls of these locks (a Set of numbers): rows of lanes, in
-    // which no two calls overlap.
-    show(locks) {
-        this.shown = locks;
-        const rows = this.rows.map(label => ({label, lanes: []}));
-        this.count = 0;
+    // Show what passes: calls of some locks (a Set of numbers), of one build or of all (undefined), with a text in
+    // their words, and with a wait that is not shorter than so many seconds. Of those in the way of what is found or
+    // long enough the holds are drawn, too.
+    show({locks, build, text = '', least = 0}) {
+        const words = text.toLowerCase().split(/\s+/).filter(Boolean);
         for (const call of this.calls) {
-            call.visible = locks.has(call.lock);
-            if (call.visible) {
-                this.count += 1;
-                this.place(call, rows[call.row].lanes);
+            call.inReach = locks.has(call.lock) && (build === undefined || call.build === build);
+            call.visible = call.inReach && call.waited >= least && words.every(word => call.text.includes(word));
+            call.drawn = call.visible;
+        }
+        this.visible = this.calls.filter(call => call.visible);
+        if (least || words.length) {
+            for (const call of this.visible) {
+                for (const other of this.inTheWay(call)) other.drawn = other.drawn || other.inReach;
             }
         }
-        this.layout = rows.filter(row => row.lanes.length);
-        let y = 0;
-        for (const row of this.layout) {
-            row.y = y;
-            row.height = 2 * ROW_PAD + row.lanes.length * (LANE + LANE_GAP) - LANE_GAP;
-            row.lanes.forEach((lane, i) => {
-                for (const call of lane) {
-                    call.y = y + ROW_PAD + i * (LANE + LANE_GAP);
-                    call.place = row;
-                }
-            });
-            y += row.height;
-        }
-        this.height = y;
-        this.levels = this.makeLevels();
+        const waits = this.visible.filter(call => call.wait);
+        this.levels = levels(waits, call => [[call.lent ? 'lent' : 'idle', call.wait]], ['lent', 'idle']);
         this.most = this.levels.reduce((top, level) => Math.max(top, level.lent + level.idle), 0);
     }
 
-    place(call, lanes) {
-        const lane = lanes.find(one => one[one.length - 1].to <= call.from && one[one.length - 1].from < call.from);
-        if (lane) lane.push(call);
-        else lanes.push([call]);
+    // The calls that were in the way of a waiter.
+    inTheWay(call) {
+        return call.wait ? [...new Set(call.by.map(pair => pair[0]).concat(call.for))].map(id => this.calls[id]) : [];
     }
+}
 
-    // How many wait, lent and not, from each moment to the next change.
-    makeLevels() {
-        const changes = [];
-        for (const call of this.calls) {
-            if (!call.visible || !call.wait) continue;
-            const kind = call.lent ? 'lent' : 'idle';
-            changes.push({time: call.wait[0], kind, step: 1}, {time: call.wait[1], kind, step: -1});
+// How many are of each kind, from each moment to the next change. `spans` says of an item in which spans it is of which
+// kind: [[kind, [from, to]]].
+function levels(items, spans, kinds) {
+    const changes = [];
+    for (const item of items) {
+        for (const [kind, [from, to]] of spans(item)) {
+            if (to > from) changes.push({time: from, kind, step: 1}, {time: to, kind, step: -1});
         }
-        changes.sort((a, b) => a.time - b.time);
-        const levels = [{time: 0, lent: 0, idle: 0}];
-        for (const change of changes) {
-            const last = levels[levels.length - 1];
-            const next = {time: change.time, lent: last.lent, idle: last.idle};
-            next[change.kind] += change.step;
-            if (change.time === last.time) levels.pop();
-            levels.push(next);
-        }
-        return levels;
     }
-
-    rowAt(y) {
-        const rows = this.layout;
-        const row = rows[firstFrom(rows, one => one.y + one.height > y)];
-        return row && row.y <= y ? row : null;
+    changes.sort((a, b) => a.time - b.time);
+    const now = {};
+    for (const kind of kinds) now[kind] = 0;
+    const found = [{time: 0, ...now}];
+    for (const change of changes) {
+        now[change.kind] += change.step;
+        if (change.time === found[found.length - 1].time) found.pop();
+        found.push({time: change.time, ...now});
     }
-
-    // The visible call nearest to a point of the picture, not farther than `slack` seconds.
-    callAt(time, y, slack) {
-        const row = this.rowAt(y);
-        if (!row) return null;
-        const number = Math.floor((y - row.y - ROW_PAD) / (LANE + LANE_GAP));
-        const lane = row.lanes[Math.min(Math.max(number, 0), row.lanes.length - 1)];
-        const at = firstFrom(lane, call => call.to >= time);
-        let best = null, least = slack;
-        for (const call of lane.slice(Math.max(0, at - 1), at + 2)) {
-            const distance = Math.max(call.from - time, time - call.to, 0);
-            if (distance <= least) {
-                best = call;
-                least = distance;
-            }
-        }
-        return best;
-    }
-
-    // The visible calls of a row, by when they begin.
-    inRow(row) {
-        return [].concat(...row.lanes).sort((a, b) => a.from - b.from || a.y - b.y);
-    }
+    return found;
 }
 
 // The index of the first element that passes, in a list where all behind it do, too.
@@ -141,8 +103,15 @@ function firstFrom(list, passes) {
     return low;
 }
 
+// A length of time: three digits, but no finer than hundredths. seconds() in report_sums.py does the same.
 function seconds(value) {
-    return value.toFixed(2) + ' s';
+    const exact = Math.round(value * 1e4) / 1e4 + 1e-9;
+    return exact.toFixed(exact < 9.995 ? 2 : exact < 99.95 ? 1 : 0) + ' s';
+}
+
+// A moment, since the first event.
+function moment(value) {
+    return value.toFixed(2);
 }
 
 // How many were in the way of a waiter.
@@ -152,27 +121,27 @@ function blockers(call) {
 
 // A call in lines of [class, text]: the tip, and what a screen reader says.
 function describe(model, call) {
-    const lines = [['who', call.who], ['command', call.command || 'a descriptor of a shell']];
+    const lines = [['who', call.who + ': ' + (call.command || 'a descriptor of a shell')]];
     lines.push(['lock', call.lockName + ', ' + call.mode]);
     if (call.wait) {
         const slot = call.lent ? 'job slot lent' : 'job slot idle';
         lines.push(['wait', 'waited ' + span(call.wait) + ', ' + slot]);
-        for (const text of inTheWay(model, call)) lines.push(['soft', text]);
     }
     if (call.hold) lines.push(['', 'held ' + span(call.hold)]);
     else if (call.nested) lines.push(['soft', 'an ancestor held it already']);
-    if (call.slot) {
-        lines.push(['soft', 'job slot lent for ' + seconds(call.slot[0]) + ', overdrawn for ' + seconds(call.slot[1]) +
-            ', lingered for ' + seconds(call.slot[2])]);
-    }
-    lines.push(['soft', 'process ' + call.pid + (call.host ? ' on ' + call.host : '')]);
     const ending = ended(call);
     if (ending) lines.push([call.outcome === 'served' ? '' : 'bad', ending]);
+    for (const text of call.wait ? inTheWay(model, call) : []) lines.push(['soft', text]);
+    if (call.slot) {
+        const [lent, overdrawn, lingered] = call.slot.map(seconds);
+        lines.push(['soft', 'job slot lent ' + lent + ', overdrawn ' + overdrawn + ', lingered ' + lingered]);
+    }
+    lines.push(['soft', 'process ' + call.pid + (call.host ? ' on ' + call.host : '')]);
     return lines;
 }
 
 function span(pair) {
-    return seconds(pair[1] - pair[0]) + ' (' + pair[0].toFixed(2) + ' to ' + pair[1].toFixed(2) + ')';
+    return seconds(pair[1] - pair[0]) + ' (' + moment(pair[0]) + ' to ' + moment(pair[1]) + ')';
 }
 
 function inTheWay(model, call) {

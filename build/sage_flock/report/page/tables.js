@@ -1,126 +1,196 @@
-// The page in words and numbers: what each lock came to, and every call.
+// The page in words and numbers: what each lock came to, and every call. Of a
+// table only the rows in view are made, so that many thousands cost nothing.
 
-const MOST_ROWS = 300;      // shown at first; a button brings the rest
+const SPARE = 8;            // rows made above and below those in view
 
-function headCell(text, isNumber) {
-    const cell = element('th', isNumber ? 'number' : '', text);
-    cell.scope = 'col';
-    return cell;
-}
+class Table {
+    // `columns` are {name, width in em, number, key, cell}: `key` says what to sort an item by, `cell` gives its text
+    // or element.
+    constructor(box, table, columns) {
+        Object.assign(this, {box, table, columns});
+        this.items = [];
+        this.made = new Map();      // item: its row
+        table.style.minWidth = columns.reduce((sum, column) => sum + column.width, 0) + 'em';
+        const group = element('colgroup'), head = element('tr');
+        for (const column of columns) {
+            group.append(element('col'));
+            group.lastChild.style.width = column.width + 'em';
+            const cell = element('th', column.number ? 'number' : '');
+            cell.scope = 'col';
+            cell.append(this.heading(column));
+            head.append(cell);
+        }
+        table.append(group);
+        table.createTHead().append(head);
+        this.body = table.createTBody();
+        box.addEventListener('scroll', () => this.render(), {passive: true});
+        new ResizeObserver(() => this.render()).observe(box);
+    }
 
-function numberCell(text) {
-    return element('td', 'number', text);
+    heading(column) {
+        return column.name;
+    }
+
+    // Show these, from the first.
+    fill(items) {
+        this.items = items;
+        this.made.clear();
+        this.body.replaceChildren();
+        this.box.scrollTop = 0;
+        this.table.ariaRowCount = items.length + 1;
+        this.render();
+    }
+
+    render() {
+        const {items, box, made} = this;
+        if (!this.height && items.length) {
+            this.body.append(this.row(items[0], 0));
+            this.height = this.body.rows[0].getBoundingClientRect().height;
+            this.body.replaceChildren();
+        }
+        const height = this.height || 1;
+        const from = Math.max(0, Math.floor(box.scrollTop / height) - SPARE);
+        const to = Math.min(items.length, Math.ceil((box.scrollTop + box.clientHeight) / height) + SPARE);
+        const wanted = new Set(items.slice(from, to));
+        for (const [item, row] of made) {
+            if (wanted.has(item)) continue;
+            row.remove();
+            made.delete(item);
+        }
+        // Rows that stay are not touched: one of them may have the focus.
+        for (let i = from; i < to; i += 1) {
+            if (made.has(items[i])) continue;
+            const row = this.row(items[i], i);
+            made.set(items[i], row);
+            this.body.insertBefore(row, this.body.rows[i - from] || null);
+        }
+        this.table.style.marginTop = from * height + 'px';
+        this.table.style.marginBottom = (items.length - to) * height + 'px';
+    }
+
+    row(item, i) {
+        const row = element('tr');
+        row.ariaRowIndex = i + 2;
+        for (const column of this.columns) {
+            const cell = element('td', column.number ? 'number' : column.className);
+            const inside = column.cell(item);
+            cell.append(inside);
+            if (typeof inside === 'string') cell.title = column.title ? column.title(item) : inside;
+            row.append(cell);
+        }
+        return row;
+    }
 }
 
 function orDash(value, text) {
     return value ? text || String(value) : '\u2013';
 }
 
-class LockTable {
-    constructor(model, table, onChange) {
-        this.boxes = [];
-        const head = element('tr');
-        ['Lock', 'Taken', 'Shared', 'Held', 'In use', 'Waits', 'Waited', 'Worst', 'Lent', 'Saved', 'Lost'].forEach(
-            (text, i) => head.append(headCell(text, i > 0)));
-        table.createTHead().append(head);
-        const body = table.createTBody();
-        const most = Math.max(...model.locks.map(lock => lock.waited), 1e-9);
-        for (const lock of model.locks) body.append(this.row(lock, most));
-        const changed = () => onChange(new Set([...this.boxes.keys()].filter(i => this.boxes[i].checked)));
-        body.addEventListener('change', changed);
+class LockTable extends Table {
+    // `ticked` is the Set of the locks that are shown, by number; onTick takes another.
+    constructor(model, box, table, more, onTick) {
+        const count = (name, key) => ({name, width: 5.2, number: true, cell: lock => orDash(lock[key])});
+        const time = (name, key, mark = () => '') => (
+            {name, width: 6, number: true, cell: lock => orDash(lock[key], seconds(lock[key]) + mark(lock))});
+        super(box, table, [
+            {name: 'Lock', width: 17, cell: lock => this.tickBox(lock)},
+            count('Waits', 'waits'), {name: 'Waited', width: 11, number: true, cell: lock => this.share(lock)},
+            time('Worst', 'worst'), time('Lost', 'lost'), count('Taken', 'taken'), count('Shared', 'shared'),
+            time('Held', 'held', lock => (lock.open ? '*' : '')),
+            time('In use', 'busy'), count('Lent', 'lent'), count('Saved', 'saved'),
+        ]);
+        Object.assign(this, {model, more, onTick});
+        this.most = Math.max(...model.locks.slice(0, 1).map(lock => lock.waited), 1e-9);
+        this.all = !model.contended.size;
+        more.hidden = this.all || model.contended.size === model.locks.length;
     }
 
-    row(lock, most) {
-        const row = element('tr');
-        const label = element('label');
-        const box = element('input');
+    tickBox(lock) {
+        const label = element('label'), box = element('input');
+        const number = this.model.locks.indexOf(lock);
         box.type = 'checkbox';
-        box.checked = true;
-        this.boxes.push(box);
-        label.append(box, lock.name);
+        box.checked = this.ticked.has(number);
+        box.addEventListener('change', () => {
+            const ticked = new Set(this.ticked);
+            if (box.checked) ticked.add(number);
+            else ticked.delete(number);
+            this.onTick(ticked);
+        });
+        label.append(box, element('span', '', lock.name));
         label.title = lock.path;
-        const first = element('td');
-        first.append(label);
-        const waited = numberCell('');
+        return label;
+    }
+
+    share(lock) {
+        const cell = document.createDocumentFragment();
         if (lock.waited) {
             const share = element('span', 'share');
             share.append(element('i'));
-            share.firstChild.style.width = 100 * lock.waited / most + '%';
-            waited.append(share);
+            share.firstChild.style.width = 100 * lock.waited / this.most + '%';
+            cell.append(share);
         }
-        waited.append(orDash(lock.waited, seconds(lock.waited)));
-        row.append(first, numberCell(orDash(lock.taken)), numberCell(orDash(lock.shared)),
-            numberCell(orDash(lock.held, seconds(lock.held) + (lock.open ? '*' : ''))),
-            numberCell(orDash(lock.busy, seconds(lock.busy))), numberCell(orDash(lock.waits)), waited,
-            numberCell(orDash(lock.worst, seconds(lock.worst))), numberCell(orDash(lock.lent)),
-            numberCell(orDash(lock.saved)), numberCell(orDash(lock.lost, seconds(lock.lost))));
-        return row;
-    }
-
-    tick(locks) {
-        this.boxes.forEach((box, i) => { box.checked = locks.has(i); });
-    }
-}
-
-const COLUMNS = [
-    {name: 'Who', key: call => call.who},
-    {name: 'Lock', key: call => call.lockName},
-    {name: 'Mode', key: call => call.mode},
-    {name: 'Command', key: call => call.command},
-    {name: 'Asked at', number: true, key: call => call.asked},
-    {name: 'Waited', number: true, key: call => (call.wait ? call.wait[1] - call.wait[0] : 0)},
-    {name: 'For', key: call => (call.wait ? blockers(call) : 0)},
-    {name: 'Held', number: true, key: call => (call.hold ? call.hold[1] - call.hold[0] : 0)},
-    {name: 'Job slot', key: call => (call.wait ? call.lent ? 'lent' : 'idle' : '')},
-    {name: 'End', key: ended},
-];
-
-class CallTable {
-    constructor(model, table, more, shown, onPick) {
-        Object.assign(this, {model, table, more, shown, onPick});
-        this.limit = MOST_ROWS;
-        this.column = 5;
-        this.down = true;
-        const head = element('tr');
-        COLUMNS.forEach((column, i) => head.append(this.head(column, i)));
-        table.createTHead().append(head);
-        this.body = table.createTBody();
-        more.addEventListener('click', () => {
-            this.limit = Infinity;
-            this.fill();
-        });
-    }
-
-    head(column, i) {
-        const cell = headCell('', column.number);
-        const button = element('button', '', column.name);
-        button.type = 'button';
-        button.addEventListener('click', () => {
-            this.down = this.column === i ? !this.down : Boolean(column.number);
-            this.column = i;
-            this.fill();
-        });
-        cell.append(button);
+        cell.append(orDash(lock.waited, seconds(lock.waited)));
         return cell;
     }
 
-    fill() {
-        const {key} = COLUMNS[this.column];
-        const calls = this.model.calls.filter(call => call.visible);
-        calls.sort((a, b) => {
-            const x = key(a), y = key(b);
-            return (x < y ? -1 : x > y ? 1 : 0) * (this.down ? -1 : 1) || a.id - b.id;
+    // Tick these; locks that nobody waited for are listed once one of them is to be seen.
+    tick(ticked) {
+        const {contended, locks} = this.model;
+        this.ticked = ticked;
+        this.all = this.all || [...ticked].some(number => !contended.has(number));
+        const rest = locks.length - contended.size, noun = rest === 1 ? ' lock' : ' locks';
+        this.more.textContent = (this.all ? 'Hide ' : 'Show ') + rest + noun + ' nobody waited for';
+        this.more.ariaExpanded = String(this.all);
+        const listed = this.all ? locks : locks.filter(lock => lock.waits);
+        if (listed.length !== this.items.length) this.fill(listed);
+        for (const [lock, row] of this.made) row.querySelector('input').checked = ticked.has(locks.indexOf(lock));
+    }
+}
+
+class CallTable extends Table {
+    constructor(model, box, table, shown, onPick) {
+        const length = (name, key, text) => ({name, width: 6.6, number: true, key, cell: text});
+        super(box, table, [
+            {name: 'Who', width: 10, key: call => call.who, cell: call => this.pick(call)},
+            {name: 'Lock', width: 8, key: call => call.lockName, cell: call => call.lockName},
+            {name: 'Mode', width: 6.2, key: call => call.mode, cell: call => call.mode},
+            {name: 'Command', width: 14, className: 'command', key: call => call.command, cell: call => call.command},
+            length('Asked at', call => call.asked, call => moment(call.asked) + ' s'),
+            length('Waited', call => call.waited, call => (call.wait ? seconds(call.waited) : '\u2013')),
+            {name: 'For', width: 15.5, key: call => (call.wait ? blockers(call) : 0), cell: call => this.cause(call),
+                title: call => (call.wait ? inTheWay(model, call).join('\n') : '')},
+            length('Held', call => (call.hold ? call.hold[1] - call.hold[0] : 0),
+                call => (call.hold ? seconds(call.hold[1] - call.hold[0]) + (call.open ? '*' : '') : '\u2013')),
+            {name: 'Job slot', width: 5.6, key: slotOf, cell: slotOf},
+            {name: 'End', width: 8.5, key: ended, cell: ended},
+        ]);
+        Object.assign(this, {model, shown, onPick});
+        this.column = this.columns[5];
+        this.down = true;
+    }
+
+    heading(column) {
+        const button = element('button', '', column.name);
+        button.type = 'button';
+        button.addEventListener('click', () => {
+            this.down = this.column === column ? !this.down : Boolean(column.number);
+            this.column = column;
+            this.refill();
         });
-        const rows = document.createDocumentFragment();
-        for (const call of calls.slice(0, this.limit)) rows.append(this.row(call));
-        this.body.replaceChildren(rows);
+        return button;
+    }
+
+    refill() {
+        const {key} = this.column, way = this.down ? -1 : 1;
+        const keyed = this.model.visible.map(call => [key(call), call]);
+        keyed.sort(([x, a], [y, b]) => (x < y ? -way : x > y ? way : a.id - b.id));
         [...this.table.tHead.rows[0].cells].forEach((cell, i) => {
-            cell.ariaSort = i !== this.column ? 'none' : this.down ? 'descending' : 'ascending';
-            cell.firstChild.textContent = COLUMNS[i].name + (i !== this.column ? '' : this.down ? ' \u2193' : ' \u2191');
+            const column = this.columns[i], sorts = column === this.column;
+            cell.ariaSort = !sorts ? 'none' : this.down ? 'descending' : 'ascending';
+            cell.firstChild.textContent = column.name + (!sorts ? '' : this.down ? ' \u2193' : ' \u2191');
         });
-        this.more.hidden = calls.length <= this.limit;
-        this.more.textContent = 'Show all ' + calls.length + ' calls';
-        this.shown.textContent = calls.length + ' of ' + this.model.calls.length;
+        this.shown.textContent = keyed.length + ' of ' + this.model.calls.length;
+        this.fill(keyed.map(pair => pair[1]));
     }
 
     // Whom a wait is put down to, in short: its tip says more.
@@ -131,24 +201,15 @@ class CallTable {
         return first + (blockers(call) > 1 ? ' and ' + (blockers(call) - 1) + ' more' : '');
     }
 
-    row(call) {
-        const row = element('tr');
-        const pick = element('button', 'link', call.who);
-        pick.type = 'button';
-        pick.title = 'show it in the timeline';
-        pick.addEventListener('click', () => this.onPick(call));
-        const first = element('td');
-        first.append(pick);
-        const forWhom = element('td', '', this.cause(call));
-        forWhom.title = call.wait ? inTheWay(this.model, call).join('\n') : '';
-        const command = element('td', 'command');
-        command.append(element('span', '', call.command));
-        command.title = call.command;
-        row.append(first, element('td', '', call.lockName), element('td', '', call.mode),
-            command, numberCell(call.asked.toFixed(2)),
-            numberCell(call.wait ? seconds(call.wait[1] - call.wait[0]) : '\u2013'), forWhom,
-            numberCell(call.hold ? seconds(call.hold[1] - call.hold[0]) + (call.open ? '*' : '') : '\u2013'),
-            element('td', '', call.wait ? call.lent ? 'lent' : 'idle' : ''), element('td', '', ended(call)));
-        return row;
+    pick(call) {
+        const button = element('button', 'link', call.who);
+        button.type = 'button';
+        button.title = call.who + ': show it in the timeline';
+        button.addEventListener('click', () => this.onPick(call));
+        return button;
     }
+}
+
+function slotOf(call) {
+    return call.wait ? call.lent ? 'lent' : 'idle' : '';
 }

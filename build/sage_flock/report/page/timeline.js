@@ -1,5 +1,5 @@
 // What a person does with the picture: zoom, move, point, step through it by
-// keys; and the tip that tells of a call.
+// keys; and the tip above it that tells of a call.
 
 const SHORTEST = 0.002;     // seconds; closer nobody needs to look
 const NEAR = 5;             // pixels within which the pointer finds a call
@@ -7,16 +7,16 @@ const NEAR = 5;             // pixels within which the pointer finds a call
 class Timeline extends Drawing {
     constructor(model, parts) {
         super(model, parts);
-        new ResizeObserver(() => this.resize()).observe(this.scroll);
-        this.scroll.addEventListener('scroll', () => this.redraw());
         this.listen();
     }
 
-    // The model has other calls now, or in other places.
-    relaid() {
-        if (this.hover && !this.hover.visible) this.hover = null;
-        if (this.picked && !this.picked.visible) this.picked = null;
+    // The model shows other calls now, or there is another size or view: `by` packages or locks.
+    relaid(by = this.by) {
+        this.by = by;
+        const {picked} = this;
+        this.hover = this.picked = null;
         this.resize();
+        if (picked && picked.call.drawn) this.picked = picked.call.bars[0];
         this.tell();
     }
 
@@ -30,10 +30,7 @@ class Timeline extends Drawing {
     }
 
     reset() {
-        this.picked = this.hover = null;
-        this.scroll.scrollTop = 0;
         this.setView(this.home);
-        this.tell();
     }
 
     setView(view) {
@@ -42,19 +39,28 @@ class Timeline extends Drawing {
         const middle = (view[0] + view[1]) / 2;
         const from = Math.min(Math.max(middle - length / 2, -all * 0.05 - SHORTEST), all * 1.05 + SHORTEST - length);
         this.view = [from, from + length];
-        const shown = Math.max(0, from).toFixed(2) + ' to ' + seconds(Math.min(all, from + length)) + ' of ' + seconds(all);
+        const to = moment(Math.min(all, from + length));
+        const shown = moment(Math.max(0, from)) + ' to ' + to + ' s of ' + moment(all) + ' s';
         if (this.range.textContent !== shown) this.range.textContent = shown;
         this.redraw();
+        this.onView();
     }
 
-    // Zoom by a factor about a time; 0.5 shows half as much.
-    zoom(factor, about) {
+    // Zoom by a factor about a time; 0.5 shows half as much. Without a time, what is picked stays in view.
+    zoom(factor, about = this.centreOfInterest()) {
         const [from, to] = this.view;
-        const fixed = about === undefined ? (this.picked ? this.picked.from : (from + to) / 2) : about;
         const length = Math.min(Math.max((to - from) * factor, SHORTEST), this.model.length * 1.1 + SHORTEST);
-        const start = fixed - (fixed - from) * length / (to - from);
+        const start = about - Math.min(Math.max((about - from) / (to - from), 0), 1) * length;
         this.setView([start, start + length]);
-        this.placeTip();
+    }
+
+    // The middle of what is picked, as far as it is in view; else of the view.
+    centreOfInterest() {
+        const [from, to] = this.view;
+        if (!this.picked) return (from + to) / 2;
+        const {call} = this.picked;
+        const left = Math.max(call.from, from), right = Math.min(call.to, to);
+        return left <= right ? (left + right) / 2 : (call.from + call.to) / 2;
     }
 
     pan(pixels) {
@@ -63,51 +69,45 @@ class Timeline extends Drawing {
     }
 
     zoomTo(call) {
-        const others = call.wait ? call.by.map(pair => this.model.calls[pair[0]]) : [];
+        const others = this.model.inTheWay(call);
         const from = call.from, to = Math.max(call.to, ...others.map(other => Math.min(other.to, call.to)));
         const margin = Math.max((to - from) * 0.25, 0.05);
         this.setView([from - margin, to + margin]);
-        this.pick(call);
+        this.pick(call.bars[0]);
     }
 
-    // Keep a call in view and tell of it until another is picked.
-    pick(call) {
-        this.picked = call;
+    // Keep a bar in view and tell of it until another is picked.
+    pick(bar) {
+        this.picked = bar;
         this.hover = null;
-        if (call && call.visible) {
+        if (bar) {
             const shown = this.tall - TOP;
-            const top = call.place.y - this.scroll.scrollTop;
-            if (top < 0 || top + call.place.height > shown) {
-                this.scroll.scrollTop = call.place.y - (shown - call.place.height) / 2;
-            }
-            const length = this.view[1] - this.view[0];
-            if (call.from > this.view[1] || call.to < this.view[0]) {
-                this.setView([call.from - length / 2, call.from + length / 2]);
-            }
+            const top = bar.y - this.scrolled();
+            if (top < 0 || top + this.lane > shown) this.scrollRows(bar.y - (shown - this.lane) / 2);
+            const [from, to] = this.view, half = (to - from) / 2;
+            if (bar.from > to || bar.to < from) this.setView([bar.from - half, bar.from + half]);
         }
         this.tell();
     }
 
     step(key) {
-        const rows = this.model.layout;
+        const rows = this.layout.rows.filter(row => row.steps.length);
         if (!rows.length) return;
         const now = this.picked;
         if (!now) {
-            const top = this.model.rowAt(this.scroll.scrollTop) || rows[0];
-            const calls = this.model.inRow(top);
-            this.pick(calls.find(call => call.to >= this.view[0]) || calls[0]);
+            const top = rows.find(row => row.y + row.height > this.scrolled()) || rows[0];
+            this.pick(top.steps.find(bar => bar.to >= this.view[0]) || top.steps[0]);
             return;
         }
-        const row = rows.indexOf(now.place);
         if (key === 'ArrowLeft' || key === 'ArrowRight') {
-            const calls = this.model.inRow(now.place);
-            this.pick(calls[calls.indexOf(now) + (key === 'ArrowRight' ? 1 : -1)] || now);
+            const {steps} = now.row;
+            this.pick(steps[steps.indexOf(now) + (key === 'ArrowRight' ? 1 : -1)] || now);
             return;
         }
-        const next = rows[row + (key === 'ArrowDown' ? 1 : -1)];
+        const next = rows[rows.indexOf(now.row) + (key === 'ArrowDown' ? 1 : -1)];
         if (!next) return;
-        const far = call => Math.max(call.from - now.from, now.from - call.to, 0);
-        this.pick(this.model.inRow(next).reduce((best, call) => (far(call) < far(best) ? call : best)));
+        const far = bar => Math.max(bar.from - now.from, now.from - bar.to, 0);
+        this.pick(next.steps.reduce((best, bar) => (far(bar) < far(best) ? bar : best)));
     }
 
     // ---- Pointer and keys
@@ -121,14 +121,25 @@ class Timeline extends Drawing {
         canvas.addEventListener('pointercancel', () => { this.drag = null; });
         canvas.addEventListener('pointerleave', () => this.point(null));
         canvas.addEventListener('dblclick', event => {
-            const call = this.under(event);
-            if (call) this.zoomTo(call);
+            const bar = this.under(event);
+            if (bar) this.zoomTo(bar.call);
         });
         canvas.addEventListener('keydown', event => this.typed(event));
         canvas.addEventListener('focus', () => {
             if (!this.picked && canvas.matches(':focus-visible')) this.step('');
         });
-        canvas.addEventListener('blur', () => this.pick(null));
+        for (const name of ['touchstart', 'touchmove', 'touchend']) {
+            canvas.addEventListener(name, event => this.touched(event), {passive: false});
+        }
+        addEventListener('scroll', () => { if (this.over) this.redraw(); }, {passive: true});
+        let width = innerWidth, height = innerHeight;
+        addEventListener('resize', () => {
+            // A phone's address bar comes and goes: that is no other size.
+            if (innerWidth === width && Math.abs(innerHeight - height) < 120) return;
+            width = innerWidth;
+            height = innerHeight;
+            this.relaid();
+        });
     }
 
     spot(event) {
@@ -139,24 +150,44 @@ class Timeline extends Drawing {
     under(event) {
         const [x, y] = this.spot(event);
         if (x < this.gutter || y < TOP) return null;
-        return this.model.callAt(this.time(x), y - TOP + this.scroll.scrollTop, NEAR / this.pixels);
+        return this.layout.barAt(this.time(x), y - TOP + this.scrolled(), NEAR / this.pixels);
     }
 
+    // The wheel is the page's. With Ctrl, which a pinch on a touchpad comes with, it zooms; sideways it moves.
     wheeled(event) {
-        const [x] = this.spot(event);
         const lines = event.deltaMode === 1 ? 16 : 1;
         const across = (event.shiftKey ? event.deltaX || event.deltaY : event.deltaX) * lines;
-        if (x < this.gutter && !event.shiftKey) return;     // the frame scrolls
+        if (event.ctrlKey) {
+            const strength = Math.abs(event.deltaY) < 40 ? 0.01 : 0.002;     // a pinch turns in many small steps
+            const turn = Math.max(-1, Math.min(1, event.deltaY * lines * strength));
+            this.zoom(Math.exp(turn), this.time(this.spot(event)[0]));
+        } else if (event.shiftKey || Math.abs(across) > Math.abs(event.deltaY * lines)) this.pan(across);
+        else return;
         event.preventDefault();
-        if (Math.abs(across) > Math.abs(event.deltaY * lines) || event.shiftKey) this.pan(across);
-        else this.zoom(Math.exp(Math.max(-1, Math.min(1, event.deltaY * lines * 0.002))), this.time(x));
+    }
+
+    // Two fingers zoom and move; what is under them stays under them.
+    touched(event) {
+        if (event.touches.length !== 2) {
+            this.pinch = null;
+            return;
+        }
+        event.preventDefault();
+        this.drag = null;
+        const [a, b] = [...event.touches].map(touch => this.spot(touch)[0]);
+        const middle = (a + b) / 2, apart = Math.max(Math.abs(a - b), 20);
+        if (this.pinch) {
+            this.pan(this.pinch.middle - middle);
+            this.zoom(this.pinch.apart / apart, this.time(middle));
+        }
+        this.pinch = {middle, apart};
     }
 
     pressed(event) {
-        if (event.button !== 0) return;
+        if (event.button !== 0 || this.pinch) return;
         const [x, y] = this.spot(event);
-        this.canvas.setPointerCapture(event.pointerId);
-        this.drag = {x, y, last: x, top: this.scroll.scrollTop, moved: false, overview: y < OVERVIEW && x > this.gutter};
+        if (event.isTrusted) this.canvas.setPointerCapture(event.pointerId);
+        this.drag = {x, y, last: x, moved: false, overview: y < OVERVIEW && x > this.gutter};
         if (this.drag.overview) this.centre(x);
     }
 
@@ -173,7 +204,6 @@ class Timeline extends Drawing {
             this.canvas.classList.add('drags');
             this.hover = null;
             this.pan(drag.last - x);
-            this.scroll.scrollTop = drag.top + drag.y - y;
             this.tell();
         }
         drag.last = x;
@@ -197,7 +227,7 @@ class Timeline extends Drawing {
         if (event.ctrlKey || event.metaKey || event.altKey) return;
         const keys = {
             '+': () => this.zoom(0.5), '=': () => this.zoom(0.5), '-': () => this.zoom(2), 0: () => this.reset(),
-            Enter: () => this.picked && this.zoomTo(this.picked), Escape: () => this.pick(null),
+            Enter: () => this.picked && this.zoomTo(this.picked.call), Escape: () => this.pick(null),
         };
         for (const key of ['ArrowLeft', 'ArrowRight', 'ArrowUp', 'ArrowDown']) keys[key] = () => this.step(key);
         if (!keys[event.key]) return;
@@ -205,43 +235,25 @@ class Timeline extends Drawing {
         keys[event.key]();
     }
 
-    point(call) {
-        this.canvas.classList.toggle('points', Boolean(call));
-        if (call === this.hover) return;
-        this.hover = call;
+    point(bar) {
+        this.canvas.classList.toggle('points', Boolean(bar));
+        if (bar === this.hover) return;
+        this.hover = bar;
         this.tell();
     }
 
-    // ---- The tip
+    // ---- The tip: a place of its own, so that it hides nothing.
 
     tell() {
-        const call = this.hover || this.picked;
-        if (call) {
-            const lines = describe(this.model, call);
-            this.tip.replaceChildren(...lines.map(([kind, text]) => {
-                const line = document.createElement('p');
-                line.className = kind;
-                line.textContent = text;
-                return line;
-            }));
-            if (call === this.picked) this.said.textContent = lines.map(line => line[1]).join('. ');
+        const bar = this.hover || this.picked;
+        if (bar) {
+            const lines = describe(this.model, bar.call), facts = element('div');
+            facts.append(...lines.slice(1).map(([kind, text]) => element('p', kind, text)));
+            this.tip.replaceChildren(element('p', ...lines[0]), facts);
+            if (bar === this.picked) this.said.textContent = lines.map(line => line[1]).join('. ');
         }
-        this.tip.hidden = !call;
-        this.placeTip();
+        this.tip.hidden = !bar;
+        this.hint.hidden = Boolean(bar);
         this.redraw();
-    }
-
-    // Beside the call and inside the frame, never over the call itself.
-    placeTip() {
-        const call = this.hover || this.picked;
-        if (!call) return;
-        const width = this.tip.offsetWidth, height = this.tip.offsetHeight;
-        this.top = this.scroll.scrollTop;
-        const from = Math.max(this.x(call.from), this.gutter), y = this.y(call);
-        const left = Math.min(Math.max(from, 8), this.width - width - 8);
-        const below = y + LANE + 8;
-        const top = below + height < this.tall - 4 ? below : Math.max(4, y - height - 8);
-        this.tip.style.left = left + 'px';
-        this.tip.style.top = top + 'px';
     }
 }
