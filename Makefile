@@ -18,7 +18,7 @@ KIT_GOALS := all optional list report locks $(PACKAGES) $(PACKAGES:%=check-%) \
 INSTALLED = $(DESTDIR)$(PREFIX)/lib/sage-flock
 SHARE = $(DESTDIR)$(PREFIX)/share
 
-.PHONY: $(KIT_GOALS) kit check bench install clean help
+.PHONY: $(KIT_GOALS) kit check bench install adopt clean help
 
 # All goals of the kit in one make: two would build what both need at the same time.
 all: kit
@@ -68,6 +68,10 @@ install:
 	cp $(TOP)/build/completion/sage-flock.bash $(SHARE)/bash-completion/completions/sage-flock-report
 	cp $(TOP)/build/completion/_sage-flock $(SHARE)/zsh/site-functions
 
+# INTO, RULES and FORCE, given on the command line, are in the environment of the recipe.
+adopt:
+	@sh $(TOP)/build/make/adopt
+
 # A tree elsewhere, named by SAGE_LOCAL, may be anything, and is its owner's to remove.
 clean:
 	rm -rf $(TOP)/local
@@ -86,6 +90,7 @@ help:
 	@echo 'make check            the tests'
 	@echo 'make bench            what locks cost, against others'
 	@echo 'make install          sage-flock into PREFIX ($(PREFIX)); DESTDIR= is heeded'
+	@echo 'make adopt INTO=DIR   copy the lock kit into your own tree, with RULES=1 the package rules too'
 	@echo 'make clean            remove local and bytecode'
 	@echo
 	@echo 'Variables: SAGE_LOCAL=TREE, SAGE_VENV_PYTHON=PYTHON for it, PYTHON= for sage-flock, V=1 no logs,'

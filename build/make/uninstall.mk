@@ -2,10 +2,13 @@
 #
 #     zlib-uninstall: ; $(UNINSTALL) zlib
 #
-# You may set what pip.mk and rebase.mk let you set.
+# You may set
+#   UNINSTALLER   the command that uninstalls a package, given its NAME; default: sage-spkg-uninstall, which comes with the
+#                 package rules. A tree with its own package manager names that one's, or lacks the command and gets 127
+# and what pip.mk and rebase.mk let you set.
 #
 # Provides
-#   UNINSTALL NAME   uninstalls a package that sage-spkg installed
+#   UNINSTALL NAME   uninstalls the package
 # and all of pip.mk and rebase.mk.
 #
 # Whoever takes both locks takes rebase.lock first and pip.lock second, always: in two orders two steps could each hold
@@ -15,5 +18,7 @@ SAGE_FLOCK_MAKE := $(dir $(lastword $(MAKEFILE_LIST)))
 include $(SAGE_FLOCK_MAKE)pip.mk
 include $(SAGE_FLOCK_MAKE)rebase.mk
 
+UNINSTALLER ?= sage-spkg-uninstall
+
 # Not NO_REBASE, for what goes needs no rebase: there is nothing to mark.
-UNINSTALL = $(SAGE_FLOCK_SHARED) rebase.lock $(SAGE_FLOCK) pip.lock sage-spkg-uninstall
+UNINSTALL = $(SAGE_FLOCK_SHARED) rebase.lock $(SAGE_FLOCK) pip.lock $(UNINSTALLER)

@@ -1,1 +1,1 @@
-"""The parts of sage-flock, one module per protocol; the way in is cmdline."""
+"""Sage's bootstrap package, of which the kit has compat/argparse.py only."""
