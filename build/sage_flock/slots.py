@@ -82,7 +82,8 @@ class Loan(object):
         marked   (descriptor, path) of fifos that tell by being open that the
                  slot is lent; the guardian removes them
         nested   an ancestor of ours holds a lock, and will go on in the slot
-        awaited  the inodes, as /proc has them, of locks that ancestors hold and others may wait for in a slot
+        awaited  the inodes, as /proc has them, of locks that ancestors hold
+                 and others may wait for in a slot
         """
         self.pool = pool
         self.marks = marked
@@ -152,7 +153,7 @@ class Loan(object):
         limit = _GOODBYE if self.nested else _STRANGER if self.awaited else _LIMIT
         until = python.now() + limit
         while self.settled is None and python.now() < until:
-            self._hear(min(_GOODBYE, until - python.now()))
+            self._hear(min(_GOODBYE if self.awaited else limit, until - python.now()))
             if self.awaited and proc.are_awaited(self.awaited):
                 break
 
