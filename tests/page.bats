@@ -16,7 +16,7 @@ setup_file() {
 # said WHAT: what the browser said of it.
 said() {
     "$PYTHON" "$ROOT/tests/report_browser.py" find ||
-        skip 'NO CHROMIUM WITH CHROMEDRIVER HERE: the page is not tested'
+        skip 'not installed: chromium and chromedriver (Debian: chromium-driver)'
     sed -n "s/^$1 //p" "$BATS_FILE_TMPDIR/said" >here
     echo "$1: $(cat here)"
 }
