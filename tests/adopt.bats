@@ -25,7 +25,8 @@ works_in() {
         'PIP = echo pip' 'UNINSTALLER = echo without' 'six: ; @$(PIP_INSTALL) six; $(PIP_UNINSTALL) six' >Makefile
     # shellcheck disable=SC2016
     printf '%s\n' '$(SAGE_FLOCK) x.lock sh -c "! tool rival local/var/lock/x.lock && echo script"' \
-        '$(SAGE_FLOCK_SHARED) x.lock echo shared' '$(SAGE_FLOCK_COALESCE) x.lock echo swept' 'command -v sage-flock' >script
+        '$(SAGE_FLOCK_SHARED) x.lock echo shared' '$(SAGE_FLOCK_COALESCE) x.lock echo swept' \
+        'command -v sage-flock' >script
     run "$MAKE" -s
     echo "$output"
     [ "$output" = "recipe
@@ -85,6 +86,27 @@ pip.mk
 rebase.mk
 uninstall.mk' ]
     works_in new/kit
+}
+
+@test "the README's Makefile, to the letter" {
+    adopt INTO=yourtree/build
+    cd yourtree
+    sed -n '/^    export SAGE_LOCAL/,/^    zlib:/s/^    //p' "$ROOT/README.md" >Makefile
+    grep -q '^numpy:' Makefile
+    mkdir -p zlib local/bin
+    printf '#!/bin/sh\necho "python $*"\n' >local/bin/python
+    chmod +x local/bin/python
+    # shellcheck disable=SC2016 # make's
+    printf '%s\n' 'all: ; @echo built' \
+        'install: ; @mkdir $(SAGE_LOCAL)/lib && echo "$(SAGE_LOCAL)" >$(SAGE_LOCAL)/lib/z.dll' >zlib/Makefile
+    run "$MAKE" -s -j2 numpy zlib
+    echo "$output"
+    [ "$status" = 0 ]
+    [[ $output = *built* ]]
+    [[ $output = *'python -m pip install --no-deps --no-input --disable-pip-version-check numpy==2.0.0'* ]]
+    [ "$(cat local/lib/z.dll)" = "$PWD/local" ]
+    [ "$(ls local/var/lock)" = 'pip.lock
+rebase.lock' ]
 }
 
 @test "twice: the second time nothing is touched" {

@@ -56,7 +56,7 @@ completed() {
 }
 
 @test "zsh: the syntax, and the locks that it finds" {
-    command -v zsh >/dev/null || skip 'no zsh here'
+    needs zsh
     zsh -n "$ROOT/build/completion/_sage-flock"
     mkdir -p .sage-flock/held
     touch 'a b.lock' pip.lock data

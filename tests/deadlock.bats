@@ -164,7 +164,7 @@ blocked() {
 }
 
 @test "a ring through the outermost of three, and through make and sh" {
-    command -v "$MAKE" >/dev/null || skip 'no make here'
+    needs "$MAKE"
     printf 'all:\n\t@sage-flock y.lock sh -c "sage-flock z.lock ./nested A v.lock"\n' >makefile
     nest B v.lock / x.lock
     make_gate A

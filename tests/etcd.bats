@@ -5,7 +5,7 @@ load lib
 
 setup_file() {
     if ! command -v etcd >/dev/null; then
-        export NO_ETCD='there is no etcd here (Debian and Ubuntu have it as etcd-server)'
+        export NO_ETCD='not installed: etcd (Debian and Ubuntu: etcd-server)'
         return
     fi
     export NO_ETCD=
@@ -446,7 +446,7 @@ MODES
 
 @test "TLS: with a certificate of the right authority, and of a wrong one" {
     on_etcd
-    command -v openssl >/dev/null || skip 'there is no openssl here'
+    needs openssl
     mkdir other wrong
     for folder in other wrong; do
         make_certificates "$folder"

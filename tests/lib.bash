@@ -159,6 +159,11 @@ fails() {
     fi
 }
 
+# needs COMMAND: where it is not installed the test is skipped; tests/run looks for these words.
+needs() {
+    command -v "$1" >/dev/null || skip "not installed: $1"
+}
+
 # as_mere_mortal COMMAND...: runs it with no more rights than file modes give, root or not.
 as_mere_mortal() {
     if [ "$(id -u)" != 0 ]; then

@@ -58,5 +58,5 @@ in_manual() {
         [ ! -s said ]
         grep -q 'DIFFERENCES' text
     fi
-    [ "$tried" -gt 0 ] || skip 'neither mandoc nor groff nor man here'
+    [ "$tried" -gt 0 ] || skip 'not installed: mandoc, groff or man'
 }

@@ -30,7 +30,7 @@ def main(signals='INT,TERM', every='1', workers='2'):
     try:
         calls = calls_of_one_run(folder)
         if not calls:
-            print('no strace here, or it may not be used')
+            print('strace may not be used here')
             return 77
         first, born, ended = landmarks(calls)
         faults, tried = [], 0

@@ -24,8 +24,11 @@ made() {
 
 # said WHAT [TRIAL]: what the browser said of it.
 said() {
-    "$PYTHON" "$ROOT/tests/report_browser.py" find ||
-        skip 'NO CHROMIUM WITH CHROMEDRIVER HERE: the page is not tested'
+    run "$PYTHON" "$ROOT/tests/report_browser.py" find
+    echo "$output"
+    [ "$status" != 77 ] ||
+        skip 'not installed: chromium and chromedriver (Debian: chromium-driver)'
+    [ "$status" = 0 ]
     sed -n "s/^$1 //p" "$BATS_FILE_TMPDIR/${2:-try}.said" >here
     echo "$1: $(cat here)"
 }

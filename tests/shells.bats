@@ -3,6 +3,12 @@
 
 load lib
 
+@test "every shell that these tests know is here" {
+    for shell in dash bash ksh mksh zsh busybox; do
+        needs "$shell"
+    done
+}
+
 @test "a shell's own descriptor: locked, unlocked, locked again, in each shell there is" {
     found=0
     for shell in sh dash bash ksh mksh yash zsh 'busybox sh'; do

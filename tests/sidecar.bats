@@ -210,7 +210,7 @@ on_descriptor() {
 }
 
 @test "three deep, through make and sh, by name and by path" {
-    command -v "$MAKE" >/dev/null || skip 'no make here'
+    needs "$MAKE"
     ln -s x.lock link.lock
     mkdir sub
     cat >makefile <<'END'

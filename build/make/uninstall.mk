@@ -3,8 +3,9 @@
 #     zlib-uninstall: ; $(UNINSTALL) zlib
 #
 # You may set
-#   UNINSTALLER   the command that uninstalls a package, given its NAME; default: sage-spkg-uninstall, which comes with the
-#                 package rules. A tree with its own package manager names that one's, or lacks the command and gets 127
+#   UNINSTALLER   the command that uninstalls a package, given its NAME; default: sage-spkg-uninstall, which comes with
+#                 the package rules. A tree with its own package manager names that one's; without either a call ends
+#                 with 127
 # and what pip.mk and rebase.mk let you set.
 #
 # Provides
