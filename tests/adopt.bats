@@ -251,7 +251,7 @@ rebase.lock' ]
     mkdir -p yours/build/pkgs/hello
     cd yours/build/pkgs/hello
     echo 1.0 >version
-    echo default >type
+    echo default >./type
     echo 'mkdir -p "$SAGE_DESTDIR$SAGE_LOCAL/bin" && echo hello >"$SAGE_DESTDIR$SAGE_LOCAL/bin/hello"' >spkg-install
     cd "$OLDPWD"
     run "$MAKE" -f yours/build/make/Makefile
