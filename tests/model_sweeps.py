@@ -1,4 +1,4 @@
-"""The protocol of coalesce.py as a model: every order in which things can happen.
+"""The protocol of sweeps.py as a model: every order in which things can happen.
 
 Requesters ask for the same sweep.  Each passes through steps named after the
 code:

@@ -20,11 +20,9 @@ A sweep that fails or is killed publishes nothing: the next in line runs its
 own and returns its own status.  A file that is lost or garbled means at worst
 one run more.
 
-Whoever asks may have done long before what is to be swept, and a sweep that
-began meanwhile has it already.  So step 1 can be taken ahead: who works under
-the lock, shared, notes `started` in a file of his own when he is through, a
-mark, and asks as of then.  As nobody sweeps at that moment, that is every
-sweep from the next one on.
+Work may end long before its sweep is requested.  So the worker, while it
+holds the lock shared, saves `started` in a mark file; any later sweep covers
+it, as nobody sweeps at that moment.
 """
 
 import errno

@@ -3,9 +3,9 @@
 Of a lock with the path P there are these keys:
 
 P//queue/MODE/ID  Somebody's place in the queue, from asking to releasing.  It
-                  is bound to his lease, so it goes when he does not renew it.
+                  is bound to its lease, so it goes when that is not renewed.
 P//run/MODE/ID    Under that place a command runs.  Bound to nothing.
-P//sweep/KEY      The two numbers of coalesce.py.
+P//sweep/KEY      The two numbers of sweeps.py.
 
 MODE is `shared` or `exclusive`; ID is the lease's, random, and never recurs.
 A place is as old as its create_revision, for etcd puts all changes into one
@@ -13,14 +13,15 @@ order.  An exclusive one waits until it is the oldest, a shared one until no
 exclusive one is older.
 
 Run keys are there because a lease can end while the command runs on: it takes
-the keeper (etcd_keeper.py) a moment to stop it.  A run key without a place is
+the keeper (keeper.py) a moment to stop it.  A run key without a place is
 a ghost, and the next in line waits for it too.  It is removed when its command
 is known to have ended.  Whoever meets a ghost binds it to a lease of half the
 length that nobody renews, in case there is nobody left to say so.
 
 Each step is one transaction and may be put twice: after a lost reply nobody
 knows whether it was done.  A lease's ID is chosen here; a place that is put
-again keeps its create_revision; and who finds his run key there has entered.
+again keeps its create_revision; and whoever finds its own run key there has
+entered.
 """
 
 import binascii

@@ -24,7 +24,7 @@ def wait(lock, queue, request, ancestors):
     """Wait until it is our turn, behind the Queue `queue`: (got, loan), got
     False past the time limit, loan the slots.Loan of our job slot or None.
 
-    Raises etcd_http.Unreachable or Refused.
+    Raises http.Unreachable or Refused.
     """
     watch = _Watch(lock, request)
     watch.say('waiting for', queue)

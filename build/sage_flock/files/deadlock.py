@@ -41,7 +41,7 @@ def exclusively(side):
         fd = python.private(posix.open(path, posix.O_RDONLY | python.NOFOLLOW))
     except OSError:
         return None
-    # Without a turn, as on NFS or beside somebody who was stopped in his, two
+    # Without a turn, as on NFS or beside one that was stopped in its own, two
     # may both be told of one ring; waiting longer for it would be worse.
     try:
         for _ in range(_TRIES):
@@ -92,7 +92,7 @@ def _search(record, mode, ancestors):
 
 def _blockers(side, mode, state, record):
     """Whom a waiter for the lock of `side` waits for: (holders, the ID of the
-    exclusive waiter in the gate if it is for his sake)."""
+    exclusive waiter in the gate if it is for its sake)."""
     try:
         holders = records.live(side, sidecar.HOLDS)
         if mode == EXCLUSIVE or [h for h in holders if h.mode == EXCLUSIVE]:

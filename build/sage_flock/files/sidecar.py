@@ -2,10 +2,10 @@
 
 Beside the lock `D/pip.lock` lies the folder `D/.sage-flock/pip.lock/`:
 
-gate        Everyone who may wait takes it before the lock and lets it go
-            once the lock is his: shared to pass, exclusively to wait.  A waiting writer thus stands in the gate
-            and later readers queue behind him; the kernel serves exclusive
-            waiters first come first served.
+gate        Everyone who may wait takes it before the lock, and lets it go
+            once the lock is taken: shared to pass, exclusively to wait.  So a
+            waiting writer stands in the gate, and later readers queue behind
+            it; the kernel serves exclusive waiters first come first served.
 S.ID        One record per process that has to do with the lock.  S is its
             state: `q` queues for the gate, `w` stands in the gate and waits
             for the lock, `h` holds the lock.  ID never recurs.
