@@ -188,7 +188,7 @@ class _Watch(object):
         self.stopping = False   # a Ctrl-Z has come, or what ends us
         self.dying = None       # its number
         self.blocks = False     # the first thread is in flock(2), or about to be: a handler may raise
-        self.nudged = False
+        self.nudges = 0         # sent, and not heard of yet
         self.deaf = (None, 0)   # who is in the gate, and how often it let a free lock lie
         self.actions = []       # of signals, to be put back
 
@@ -374,11 +374,13 @@ class _Watch(object):
             heard = posix.read(self.told, 64)
         except (select.error, OSError):     # a signal on Python 2
             return False
-        if heard and not self.nudged:
+        is_news = len(heard) > self.nudges      # more than the nudge that we sent ourselves
+        self.nudges = max(0, self.nudges - len(heard))
+        if is_news:
             # A signal that comes just before flock(2) blocks has its handler run only after it: once more.
             time.sleep(_NUDGE)
+            self.nudges = 1
             self._nudge()
-        self.nudged = bool(heard) and not self.nudged
         return not heard
 
     def _nudge(self):
