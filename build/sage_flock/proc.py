@@ -131,8 +131,7 @@ def blocked(fd):
     """The process ids, as str, of those who are blocked in flock(2) on the
     file behind `fd`."""
     inode = _inode(fd)
-    waiting = [line.split() for line in _lines('/proc/locks') if ' -> ' in line]
-    return [words[5] for words in waiting if len(words) > 6 and (words[6] + ' ').endswith(inode)]
+    return [pid for pid, there in _blocked() if (there + ' ').endswith(inode)]
 
 
 def locked_above(ours):
@@ -158,8 +157,13 @@ def locked_above(ours):
 
 def are_awaited(inodes):
     """Is anybody blocked for a lock on one of `inodes`?"""
-    lines = [line.split() for line in _lines('/proc/locks') if ' -> ' in line]
-    return bool([words for words in lines if len(words) > 6 and words[6].rpartition(':')[2] in inodes])
+    return bool([there for _, there in _blocked() if there.rpartition(':')[2] in inodes])
+
+
+def _blocked():
+    """Who is blocked for a lock: pairs of a process id and where, as the kernel writes them."""
+    waiting = [line.split() for line in _lines('/proc/locks') if ' -> ' in line]
+    return [(words[5], words[6]) for words in waiting if len(words) > 6]
 
 
 def _locked_by(pid):

@@ -157,6 +157,13 @@ class Loan(object):
             if self.awaited and proc.are_awaited(self.awaited):
                 break
 
+    def leave(self, note):
+        """End without the lock, in a slot that is ours, or overdrawn; `note`
+        as of a Request."""
+        self.go()
+        self.close()
+        note('slot', **self.seconds)
+
     def say_goodbye(self):
         """We are about to die: wait a moment for the slot."""
         self._tell(_END)

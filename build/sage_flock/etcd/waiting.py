@@ -33,25 +33,19 @@ def wait(lock, queue, request, ancestors):
     try:
         got = watch.until_in(queue)
     except BaseException:
-        _leave(loan, request)
+        if loan:
+            loan.leave(request.note)
         raise
     if not got:
         if not request.quiet:
             say('%s: not got within %s' % (lock.name, duration(request.seconds)))
         lock.place.leave()
-        _leave(loan, request)
+        if loan:
+            loan.leave(request.note)
         return False, None
     if not request.quiet:
         say('got %s lock %s after %s' % (request.mode, lock.name, duration(watch.elapsed())))
     return True, loan
-
-
-def _leave(loan, request):
-    """We end without the lock: in the slot that is ours, or overdrawn."""
-    if loan:
-        loan.go()
-        loan.close()
-        request.note('slot', **loan.seconds)
 
 
 class _Watch(object):

@@ -325,15 +325,13 @@ class _Watch(object):
             self.record.add('lent 1\n')
 
     def leave(self):
-        """End without the lock, in a slot that is ours, or overdrawn."""
+        """Have no more part in the lock, and be done with the lent slot."""
         if self.loan:
             if self.lock.ours:      # the first thread may get it yet: it is to go at once then
                 posix.close(self.lock.fd)
             if self.gate is not None:
                 posix.close(self.gate)
-            self.loan.go()
-            self.loan.close()
-            self.request.note('slot', **self.loan.seconds)
+            self.loan.leave(self.request.note)
 
     def _run(self):
         if hasattr(signal, 'pthread_sigmask'):
