@@ -38,6 +38,9 @@ _MOMENT = 1.0               # seconds that others may take to pass the gate
 _FIRST_LOOK, _RARELY = 1.0, 4.0     # seconds between looks past the one in the gate: at first, and at most
 _DEAF = 4                   # looks at which it let a free lock lie before it is passed, though not stopped
 _DEADLY = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT)
+_OWN_WORD = python.raw(chr(signal.SIGURG))
+_ROUNDS, _STRETCH = 12, 5.0     # repeated signals in a row, and seconds after which it is another row
+_LONGEST_NUDGE = 0.08
 _NUDGE = 0.01               # seconds until a signal that the first thread missed is repeated
 
 
@@ -162,6 +165,10 @@ def _this(request):
     return '%d' % posix.getpid()
 
 
+def _nothing(number, frame):
+    """What SIGURG does by default."""
+
+
 class _CalledOff(Exception):
     """Raised by a signal's handler where the first thread blocks in flock(2)."""
 
@@ -188,7 +195,8 @@ class _Watch(object):
         self.stopping = False   # a Ctrl-Z has come, or what ends us
         self.dying = None       # its number
         self.blocks = False     # the first thread is in flock(2), or about to be: a handler may raise
-        self.nudges = 0         # sent, and not heard of yet
+        self.rounds = 0         # how many signals were repeated in a row, and when the last one was
+        self.repeated = 0.0
         self.deaf = (None, 0)   # who is in the gate, and how often it let a free lock lie
         self.actions = []       # of signals, to be put back
 
@@ -309,13 +317,15 @@ class _Watch(object):
         """See the thread off."""
         if signal.SIGALRM in dict(self.actions):
             signal.setitimer(signal.ITIMER_REAL, 0)
-        for number, action in self.actions:
-            signal.signal(number, action)
         if self.gate is not None:
             signal.set_wakeup_fd(-1)
         posix.close(self.tell)
         self.ended.acquire()
         posix.close(self.told)
+        # Only now: of a signal that has come, and whose handler is yet to run, it would call the default, a number.  On
+        # Python 2 one may be left for long; so what is to do nothing gets a handler that does nothing.
+        for number, action in self.actions:
+            signal.signal(number, _nothing if (number, action) == (signal.SIGURG, signal.SIG_DFL) else action)
         if self.stopping:       # it came too late to leave the queue
             self._stop_now()
 
@@ -372,14 +382,28 @@ class _Watch(object):
             heard = posix.read(self.told, 64)
         except (select.error, OSError):     # a signal on Python 2
             return False
-        is_news = len(heard) > self.nudges      # more than the nudge that we sent ourselves
-        self.nudges = max(0, self.nudges - len(heard))
-        if is_news:
-            # A signal that comes just before flock(2) blocks has its handler run only after it: once more.
-            time.sleep(_NUDGE)
-            self.nudges = 1
-            self._nudge()
+        if heard.strip(_OWN_WORD):
+            self._repeat()
         return not heard
+
+    def _repeat(self):
+        """See that the first thread minds a signal: the handler of one that
+        comes just before flock(2) blocks runs only after it, so send another.
+
+        Before Python 3.3 nothing tells word of ours from that of others, and
+        of two signals at once there is but one; so each word is answered, for
+        about a second at a stretch.
+        """
+        if python.VERSION < (3, 3):
+            if python.now() - self.repeated > _STRETCH:
+                self.rounds = 0
+            self.repeated = python.now()
+            if self.rounds == _ROUNDS:
+                self.rounds = 0
+                return
+            self.rounds += 1
+        time.sleep(min(_NUDGE * 2 ** self.rounds, _LONGEST_NUDGE))
+        self._nudge()
 
     def _nudge(self):
         if hasattr(signal, 'pthread_kill'):
