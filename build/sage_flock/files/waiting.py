@@ -59,9 +59,10 @@ def wait(lock, request, ancestors, side, gate, at_gate):
         state = sidecar.AT_GATE if at_gate else sidecar.QUEUES
         record = _publish(lock, request, ancestors, side, state)
     watch = _Watch(lock, request, ancestors, side, gate, record)
-    watch.announce()
     loan = watch.loan = slots.lend(side, ancestors)   # forks, so before there is a second thread
     watch.note_loan()
+    watch.listen()      # before a word is said: who reads it may press Ctrl-Z
+    watch.announce()
     watch.start(not at_gate)
     if side:
         records.live(side, names=side.clutter())    # not once we hold the lock, where it would hold up others
@@ -209,14 +210,17 @@ class _Watch(object):
         if not holders.is_passing(self.lock, self.side, self.request.mode):
             self._say('waiting for')
 
-    def start(self, queues):
-        """Watch the wait, which `queues` for the gate or is in it."""
+    def listen(self):
+        """From here on signals are caught, and what stops or ends us leaves the queue first."""
         self.told, self.tell = posix.pipe()
         python.private(self.told)
         python.private(self.tell)
-        self.queues = queues
         if self.gate is not None:
             self._catch()
+
+    def start(self, queues):
+        """Watch the wait, which `queues` for the gate or is in it."""
+        self.queues = queues
         self.ended.acquire()
         try:
             _thread.start_new_thread(self._run, ())
