@@ -24,6 +24,7 @@ report.text report.page report.trace
 report.rows report.sums
 report.log
 command sweeps slots
+options
 proc
 request
 marks jobserver fastjson
