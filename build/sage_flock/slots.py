@@ -90,7 +90,7 @@ class Loan(object):
         self.nested = nested
         self.awaited = awaited
         self.strict = python.getenv('SAGE_FLOCK_OVERDRAFT') == '0'
-        self.told = b''             # what the guardian was told last
+        self.last_word = b''        # to the guardian
         self.lent = False
         self.may_run = False        # there is a token or the overdraft, or no more hope of them
         self.settled = None         # when the token was taken back
@@ -182,7 +182,7 @@ class Loan(object):
         _close([self.control, self.answer, self.pool[0]] + [fd for fd, _ in self.marks])
 
     def _tell(self, word):
-        self.told = word
+        self.last_word = word
         try:
             posix.write(self.control, word)
         except OSError:
@@ -214,7 +214,7 @@ class Loan(object):
             self.control = self.answer = None
             try:
                 self._engage()
-                self._tell(self.told)
+                self._tell(self.last_word)
                 return
             except OSError:
                 pass
@@ -276,19 +276,19 @@ def _guard(taking, heard, answering, giving, strict):
         jobserver.put_token(giving)
         posix.close(giving)
         _say(answering, _LENT)
-    told = posix.read(heard, 1)     # the lock is got, or the waiter is dead
+    word = posix.read(heard, 1)     # the lock is got, or the waiter is dead
     overdrawn = False
     pause, longest = _TRIES
     while True:
-        wants = told != _END and not overdrawn and not strict
+        wants = word != _END and not overdrawn and not strict
         if wants and jobserver.take_overdraft(taking):
             overdrawn, wants = True, False
             _say(answering, _OVERDRAFT)
-        ready = select.select([taking] + [heard] * bool(told), [], [], pause if wants else None)[0]
+        ready = select.select([taking, heard] if word else [taking], [], [], pause if wants else None)[0]
         pause = min(2 * pause, longest)
         if heard in ready:
-            told = posix.read(heard, 1)
-            if told == _END and overdrawn:
+            word = posix.read(heard, 1)
+            if word == _END and overdrawn:
                 jobserver.return_overdraft(taking)
                 overdrawn = False
         if taking in ready and jobserver.take_token(taking):

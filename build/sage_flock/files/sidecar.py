@@ -247,7 +247,7 @@ def of(lock):
     if not stat.S_ISREG(status.st_mode):
         raise Unavailable('it is not a regular file')
     sidecar = Sidecar(_path_of(lock, status), stat.S_IMODE(status.st_mode) & 0o666 | 0o600)
-    # One that is there stays: somebody may write into the file he holds.
+    # One that is there stays: a holder may write into its lock file.
     if status.st_size and not python.is_there(sidecar.folder):
         raise Unavailable('the lock file has content')
     return sidecar
