@@ -29,7 +29,7 @@ command sweeps slots
 options
 proc
 request
-marks jobserver fastjson
+debts jobserver fastjson
 messages
 python
 '''

@@ -184,7 +184,7 @@ def _linger(hold, it):
         hold.loan.linger()
     if debts:
         from sage_flock import slots
-        slots.await_marks(debts, len(hold.inherited) > 1)
+        slots.await_debts(debts, len(hold.inherited) > 1)
 
 
 # ---- Sweeps

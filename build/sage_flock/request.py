@@ -86,8 +86,8 @@ class Hold(object):
         return False
 
     def debts(self):
-        """Marks of job slots that were lent under the lock: descriptors that
-        come to their end when the slot is back."""
+        """Job slots that were lent under the lock and are not back:
+        descriptors that come to their end when a slot is back."""
         return []
 
     def go(self):
