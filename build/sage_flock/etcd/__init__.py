@@ -1,6 +1,6 @@
 """Locks that hosts without a common file system share: kept by etcd.
 
-An engine as engines.py wants it, for addresses that go
+An engine, see at() in sage_flock, for addresses that go
 `etcd://HOST:PORT[,HOST:PORT...]/FOLDER/NAME`.  The protocol is in queue.py,
 the talk with the servers in http.py; waiting and the keeper, which watches
 over lease and command, load when they are needed.

@@ -3,8 +3,9 @@
 The one way out of a flock(2) that blocks is a handler that raises.  Python
 runs handlers between two steps of its own, so of a signal that comes just
 before the thread blocks it would run only after it.  Therefore every signal
-also writes a byte into a pipe (signal.set_wakeup_fd), on which the second
-thread sleeps; and that one sends another signal a moment later.
+also writes a byte into a pipe, on which the second thread sleeps; and that one
+sends another signal a little later.
+https://docs.python.org/3/library/signal.html#signal.set_wakeup_fd
 
 TSTP                    Ctrl-Z: leave the queue, stop, queue anew when continued
 TERM, HUP, INT, QUIT    leave the queue and end, where a job slot is lent: make
