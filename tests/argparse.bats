@@ -44,14 +44,14 @@ python() {
 }
 
 @test "the same parser gives what the standard argparse gives" {
-    run "$PYTHON" "$BATS_TEST_DIRNAME/argparse_diff.py"
+    run "$PYTHON" "$BATS_TEST_DIRNAME/drivers/argparse_diff.py"
     echo "$output"
     [ "$status" -eq 0 ]
     [[ ${lines[-1]} == 'Python '*': 0 differences' ]]
 }
 
 @test "no standard argparse is needed" {
-    run "$PYTHON" "$BATS_TEST_DIRNAME/argparse_diff.py" --without
+    run "$PYTHON" "$BATS_TEST_DIRNAME/drivers/argparse_diff.py" --without
     echo "$output"
     [ "$status" -eq 0 ]
     [[ ${lines[0]} == 'no standard argparse here;'* ]]

@@ -27,7 +27,7 @@ import time
 
 from family import PATIENCE, Children, Wrong, children_of, drive, expect
 
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+ROOT = os.path.abspath(__file__).rpartition('/tests/')[0]
 KIT = os.environ.get('KIT') or ROOT + '/build'      # the build folder whose fragments are included
 OURS, STRANGER, UNLOCKED = '$(SAGE_FLOCK)', 'flock', 'env -u'     # `env -u x.lock COMMAND` is but COMMAND
 SHARED = '$(SAGE_FLOCK_SHARED)'

@@ -21,7 +21,7 @@ import time
 
 import runs
 
-DATA = os.path.join(runs.TESTS, 'flock')
+DATA = runs.ROOT + '/tests/flock'
 STATES = (None, 'shared', 'exclusive')
 ALONE, STAYS = '# no rival', '# the rival stays'
 AT_A_TIME = 4

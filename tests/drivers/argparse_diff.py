@@ -12,8 +12,8 @@ Status 0: no difference but those that DECIDED explains.  The lines are the same
 import os
 import sys
 
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-sys.path[:1] = [os.path.join(ROOT, 'build')]     # in place of tests/, where nothing is to be found by accident
+ROOT = os.path.abspath(__file__).rpartition('/tests/')[0]
+sys.path[:1] = [os.path.join(ROOT, 'build')]     # in place of ours, where nothing is to be found by accident
 sys.dont_write_bytecode = True
 
 if '--without' in sys.argv[1:]:

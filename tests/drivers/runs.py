@@ -12,8 +12,8 @@ import signal
 import tempfile
 import time
 
-TESTS = os.path.dirname(os.path.abspath(__file__))
-SAGE_FLOCK = os.path.join(os.path.dirname(TESTS), 'build', 'bin', 'sage-flock')
+ROOT = os.path.abspath(__file__).rpartition('/tests/')[0]
+SAGE_FLOCK = ROOT + '/build/bin/sage-flock'
 SILENCE = 2.0       # seconds
 PATIENCE = 30.0     # seconds until a silence is taken for a hang
 TICK = 0.001        # seconds between two looks

@@ -53,7 +53,7 @@ class Scene(object):
         """A wrapper with a witness as its command."""
         python = runs.sage_flock()[0]
         return runs.Run(runs.sage_flock() + ['-q', '--' + mode, 'x.lock', python, '-S', '-E',
-                                             os.path.join(runs.TESTS, 'witness.py'), self.folder, mode,
+                                             runs.ROOT + '/tests/drivers/witness.py', self.folder, mode,
                                              '%.4f' % seconds] + list(keep), self.folder, self.environment)
 
     def news(self):

@@ -26,8 +26,7 @@ import sys
 import tempfile
 import time
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-SAGE_FLOCK = [sys.executable, '-S', '-E', os.path.join(HERE, '..', 'build', 'bin', 'sage-flock')]
+SAGE_FLOCK = [sys.executable, '-S', '-E', os.path.abspath(__file__).rpartition('/tests/')[0] + '/build/bin/sage-flock']
 PROCESSES = ['P%d' % number for number in range(1, 7)]
 LOCKS = ['a.lock', 'b.lock', 'c.lock', 'd.lock']
 PATIENCE = 30           # seconds; how soon a silence is taken for a hang

@@ -15,9 +15,11 @@ import subprocess
 import sys
 import time
 
-import builds
-from builds import OURS, ROOT, STRANGER, UNLOCKED, now
-from family import Children, Wrong, adopt_orphans
+sys.path.insert(1, os.path.abspath(__file__).rpartition('/tests/')[0] + '/tests/drivers')
+
+import builds                                               # noqa
+from builds import OURS, ROOT, STRANGER, UNLOCKED, now      # noqa
+from family import Children, Wrong, adopt_orphans           # noqa
 
 SAGE_FLOCK = ROOT + '/build/bin/sage-flock'
 FLOCK = 'flock'
@@ -267,7 +269,7 @@ def _kit(name, seconds):
     os.makedirs(folder + '/local/var/lock')
     environment = dict(os.environ)
     if name != 'sage-flock':
-        shutil.copyfile(ROOT + '/tests/stand-in.py', folder + '/build/bin/sage-flock')
+        shutil.copyfile(ROOT + '/tests/drivers/stand-in.py', folder + '/build/bin/sage-flock')
         environment['STAND_IN'] = 'flock'
     with open(folder + '/rebase', 'w') as file:
         file.write('echo >>"$0.runs"; exec sleep %g\n' % seconds)
