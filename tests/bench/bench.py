@@ -19,7 +19,7 @@ sys.path.insert(1, os.path.abspath(__file__).rpartition('/tests/')[0] + '/tests/
 
 import builds                                               # noqa
 from builds import OURS, ROOT, STRANGER, UNLOCKED, now      # noqa
-from family import Children, Wrong, adopt_orphans           # noqa
+from processes import Children, Wrong, adopt_orphans           # noqa
 
 SAGE_FLOCK = ROOT + '/build/bin/sage-flock'
 FLOCK = 'flock'

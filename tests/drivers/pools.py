@@ -20,7 +20,7 @@ import signal
 import socket
 import termios
 
-from family import PATIENCE, Children, Wrong, children_of, command_behind, drive, expect, in_a_folder
+from processes import PATIENCE, Children, Wrong, children_of, command_behind, drive, expect, in_a_folder
 
 LOCK = 'x.lock'
 
