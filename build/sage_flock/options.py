@@ -1,0 +1,172 @@
+"""The options of sage-flock, and what is wrong with those that make no sense.
+
+They are flock(1)'s, so that scripts written for it run unchanged.  They end
+at LOCK; everything behind it belongs to the command.
+"""
+
+from sage_bootstrap.compat import argparse
+from sage_flock import python
+from sage_flock.messages import USAGE, Failure
+from sage_flock.request import EXCLUSIVE, SHARED
+
+VERSION = '1.0'
+UNLOCK = 'unlock'
+
+
+class _Parser(argparse.ArgumentParser):
+
+    def error(self, message):
+        raise _wrong(message + " (try 'sage-flock --help')")
+
+
+def parser():
+    """The argparse parser of the command line."""
+    it = _Parser(prog='sage-flock', usage=_USAGE, description=_DESCRIPTION, epilog=_EPILOG,
+                 formatter_class=argparse.RawDescriptionHelpFormatter)
+    add = it.add_argument
+    add('-s', '--shared', dest='mode', action='store_const', const=SHARED,
+        default=EXCLUSIVE, help='take a shared lock')
+    add('-x', '-e', '--exclusive', dest='mode', action='store_const', const=EXCLUSIVE,
+        help='take an exclusive lock (the default)')
+    add('-u', '--unlock', dest='mode', action='store_const', const=UNLOCK,
+        help='drop the lock of a descriptor')
+    add('-n', '--nb', '--nonblock', '--nonblocking', dest='wait', action='store_false',
+        default=True, help='do not wait: fail when the lock is held')
+    add('-w', '--wait', '--timeout', dest='seconds', type=_seconds, metavar='SECONDS',
+        help='wait for so long at most; fractions are allowed')
+    add('-E', '--conflict-exit-code', dest='conflict', type=_status, default=1, metavar='N',
+        help='exit status when the lock was not taken in time, 0 to 255 (1)')
+    add('-o', '--close', action='store_true',
+        help='do not hand the lock to the command: a daemon cannot keep it, but\n'
+             'if sage-flock is killed the lock is free while the command runs on')
+    add('-F', '--no-fork', dest='fork', action='store_false', default=True,
+        help='become the command: it holds the lock until the last copy is closed')
+    add('-c', '--command', metavar='COMMAND', dest='shell',
+        help='behind LOCK: run COMMAND with $SHELL, else /bin/sh')
+    add('--fd', type=_descriptor, metavar='N',
+        help='lock descriptor N, then run COMMAND')
+    add('--coalesce', action='store_true',
+        help='COMMAND is a sweep over everything: if one that began after this\n'
+             'call has succeeded by the time the lock is got, do not run again')
+    add('--key', metavar='KEY',
+        help='which sweeps are the same (default: same command, same folder)')
+    add('--mark', metavar='FILE',
+        help='without --coalesce: once COMMAND has succeeded, note in FILE that sweeps\n'
+             'from now on cover it; with: one that began since FILE was written will do')
+    add('--status', action='store_true',
+        help='show who holds and who waits for LOCK..., or every lock of the folder')
+    add('--json', action='store_true', help='show it as JSON')
+    add('--self-test', action='store_true',
+        help='try whether locks work in LOCK, a folder, or else in the lock folder')
+    add('-q', '--quiet', action='store_true', help='say nothing about waiting')
+    add('--verbose', action='store_true', help='say how long taking the lock took')
+    add('-V', '--version', action='version', version='sage-flock ' + VERSION,
+        help='show the version and exit')
+    add('lock', nargs='?', metavar='LOCK', help=argparse.SUPPRESS)
+    add('command', nargs=argparse.REMAINDER, metavar='COMMAND', help=argparse.SUPPRESS)
+    return it
+
+
+def parse(words):
+    """What the command line `words` asks for: a namespace with an attribute
+    for each option, and
+
+    names    the locks of --status, the folder of --self-test, if one is given
+    lock     the name of the lock; None where `fd`, a descriptor, is locked
+    command  the argv to run, [] in the FD form
+
+    Raises Failure for what makes no sense, and SystemExit for --help and --version.
+    """
+    asked = parser().parse_args(words)
+    asked.names = asked.command if asked.lock is None else [asked.lock] + asked.command
+    if asked.status:
+        if [word for word in asked.names if word.startswith('-')]:
+            raise _wrong('options go before LOCK')
+    elif asked.self_test:
+        if asked.command:
+            raise _wrong('--self-test takes one folder')
+    else:
+        _refuse_contradictions(asked)
+        _tell_lock_from_command(asked)
+    return asked
+
+
+def _refuse_contradictions(asked):
+    if asked.shell is not None:
+        raise _wrong('-c goes behind LOCK')
+    if asked.coalesce and (asked.mode != EXCLUSIVE or not asked.fork):
+        raise _wrong('--coalesce goes with neither -s, -u nor -F')
+    if asked.mark is not None and (asked.key is None or asked.mode == UNLOCK or not asked.fork):
+        raise _wrong('--mark goes with --key, and with neither -u nor -F')
+    if asked.mark == '':
+        raise _wrong('--mark names no file')
+    if not asked.fork and asked.close:
+        raise _wrong('-F and -o together would leave nobody to hold the lock')
+
+
+def _tell_lock_from_command(asked):
+    if asked.fd is not None:
+        asked.lock = None
+        asked.command = _command(asked.names)
+    elif asked.lock is None:
+        raise _wrong("LOCK is missing (try 'sage-flock --help')")
+    elif asked.command:
+        asked.command = _command(asked.command)
+    elif python.is_number(asked.lock):
+        try:
+            asked.fd = _descriptor(asked.lock)
+        except argparse.ArgumentTypeError as error:
+            raise _wrong(str(error))
+        asked.lock = None
+    else:
+        raise Failure(asked.lock, "has no command to run (only a descriptor's number goes without one)", USAGE)
+
+
+def _command(words):
+    if words and words[0] in ('-c', '--command'):
+        if len(words) != 2:
+            raise _wrong('%s takes one argument, the shell command' % words[0])
+        return [python.getenv('SHELL') or '/bin/sh', '-c', words[1]]
+    return words
+
+
+def _wrong(why):
+    return Failure('usage', why, USAGE)
+
+
+def _seconds(word):
+    try:
+        seconds = float(word)
+    except ValueError:
+        seconds = -1
+    if not 0 <= seconds <= 1e9:
+        raise argparse.ArgumentTypeError('%s is no number of seconds' % argparse.shown(word))
+    return seconds
+
+
+def _status(word):
+    if not python.is_number(word) or int(word) > 255:
+        raise argparse.ArgumentTypeError('%s is no exit status from 0 to 255' % argparse.shown(word))
+    return int(word)
+
+
+def _descriptor(word):
+    if not python.is_number(word) or len(word) > 9:
+        raise argparse.ArgumentTypeError('%s is no descriptor number' % argparse.shown(word))
+    return int(word)
+
+
+_USAGE = ('sage-flock [options] LOCK COMMAND [ARG...]\n'
+          "       sage-flock [options] LOCK -c 'SHELL COMMAND'\n"
+          '       sage-flock [options] FD\n'
+          '       sage-flock [options] --fd N COMMAND [ARG...]\n'
+          '       sage-flock --status [--json] [LOCK...]\n'
+          '       sage-flock --self-test [FOLDER]')
+_DESCRIPTION = 'Run a command under a named file lock.'
+_EPILOG = """\
+LOCK with a slash is a path; a bare name lives in $SAGE_LOCK_DIR, else in
+$SAGE_LOCAL/var/lock, else here.  FD is a descriptor that the shell opened.
+
+Exit status: the command's own, death by a signal included; the number of -E
+when the lock was not taken in time; 2 usage; 125 sage-flock failed; 126 the
+command cannot be run; 127 it was not found."""
