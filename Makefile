@@ -35,7 +35,7 @@ check:
 	sh $(TOP)/tests/run
 
 bench:
-	sh $(TOP)/tests/bench
+	sh $(TOP)/tests/bench/run
 
 # The kit goes where its files find each other, and one link to it onto PATH. Where PYTHON is given, or nothing is called
 # `python`, as on Debian, the first line of each program names the one that was found. Bytecode is made now: later, those

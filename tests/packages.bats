@@ -529,7 +529,7 @@ EOF
 }
 
 @test "two makes at random offsets, the first one killed or not: each package is built once" {
-    run "$PYTHON" "$ROOT/tests/pairs.py" --rounds="${ROUNDS:-4}"
+    run "$PYTHON" "$ROOT/tests/drivers/pairs.py" --rounds="${ROUNDS:-4}"
     echo "$output"
     [ "$status" = 0 ]
 }
@@ -674,7 +674,7 @@ rebase_while_b_comes() {
         package $name <<<"echo >\"\$P/lib/$name.dll\""
     done
     make_gate sweep
-    export SAGE_REBASE="$PYTHON $ROOT/tests/rebase-stand-in.py"
+    export SAGE_REBASE="$PYTHON $ROOT/tests/drivers/rebase-stand-in.py"
     export REBASE_STAND_IN="echo sweeping >$STAGE/events; read -r _ <$STAGE/sweep.gate"
     launch A kit_itself a
     expect 'a 1.0: building, *'
@@ -699,7 +699,7 @@ rebase_while_b_comes() {
 
 @test "and without locks they do not" {
     setup_kit
-    cp "$ROOT/tests/stand-in.py" build/bin/sage-flock
+    cp "$ROOT/tests/drivers/stand-in.py" build/bin/sage-flock
     rebase_while_b_comes
     expect 'b 1.0: installed *'
     expect 'sweeping'
