@@ -214,9 +214,14 @@ blocked() {
     expect "sage-flock: waiting for exclusive lock x.lock *"
     open_gate A
     expect "sage-flock: waiting for exclusive lock y.lock *"
-    expect "sage-flock: y.lock: not got within 0.1 s"
+    expect "sage-flock: y.lock: not got within 0.1 s: held by $(pid B) *"
     expect 'A ended 1'
     goes_through B x.lock
+}
+
+@test "a ring is told though SAGE_FLOCK_TIMEOUT limits the wait: no call has said that it would give up" {
+    export SAGE_FLOCK_TIMEOUT=1000
+    ring_of 2
 }
 
 @test "a ring that a -w waiter is part of is not told" {

@@ -6,7 +6,7 @@ at LOCK; everything behind it belongs to the command.
 
 from sage_bootstrap.compat import argparse
 from sage_flock import python
-from sage_flock.messages import USAGE, Failure
+from sage_flock.messages import USAGE, Failure, seconds_in
 from sage_flock.request import EXCLUSIVE, SHARED
 
 VERSION = '1.0'
@@ -135,11 +135,8 @@ def _wrong(why):
 
 
 def _seconds(word):
-    try:
-        seconds = float(word)
-    except ValueError:
-        seconds = -1
-    if not 0 <= seconds <= 1e9:
+    seconds = seconds_in(word)
+    if seconds is None:
         raise argparse.ArgumentTypeError('%s is no number of seconds' % argparse.shown(word))
     return seconds
 

@@ -3,7 +3,7 @@
 import time
 
 from sage_flock import python
-from sage_flock.messages import quoted
+from sage_flock.messages import duration, quoted
 
 SHARED, EXCLUSIVE = 'shared', 'exclusive'
 HELD = 'SAGE_FLOCK_HELD'
@@ -29,7 +29,8 @@ class Request(object):
     mode       SHARED or EXCLUSIVE
     command    the argv to run, [] in the FD form
     wait       False: do not wait (-n)
-    seconds    how long to wait (-w); None: for ever
+    seconds    how long to wait (-w, SAGE_FLOCK_TIMEOUT); None: for ever
+    timed      was it the call that said so (-w)?  Then its wait is no part of a deadlock
     conflict   the exit status when it was not got in time (-E)
     quiet, verbose
     note       called with the name and the fields of an event: events.Log
@@ -37,6 +38,7 @@ class Request(object):
     """
 
     held_up = None
+    timed = False
 
     def __init__(self, mode, command, wait=True, seconds=None, conflict=1,
                  quiet=False, verbose=False, note=not_logged):
@@ -58,6 +60,13 @@ class Request(object):
         line = '%s %s lock %s' % (doing, self.mode, name)
         if self.command:
             line += " to run '%s'" % quoted(self.command)
+        return line + (': ' + who if who else '')
+
+    def gave_up(self, name, who):
+        """The line that says that the lock called `name` was not got in time, and `who` is in the way."""
+        line = '%s: not got within %s' % (name, duration(self.seconds))
+        if not self.timed:
+            line += ' (SAGE_FLOCK_TIMEOUT)'
         return line + (': ' + who if who else '')
 
 

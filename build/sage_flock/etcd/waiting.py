@@ -15,7 +15,7 @@ from sage_flock.etcd.http import Unreachable, encoded
 from sage_flock.etcd.queue import PlaceLost
 from sage_flock.python import now
 from sage_flock.request import EXCLUSIVE, SHARED
-from sage_flock.messages import duration, first_reminder, listed, say
+from sage_flock.messages import duration, first_reminder, listed, say, say_garbled
 
 _PAUSE = 0.5        # seconds after a watch that failed at once
 
@@ -28,6 +28,7 @@ def wait(lock, queue, request, ancestors):
     """
     watch = _Watch(lock, request)
     watch.say('waiting for', queue)
+    say_garbled()
     request.note('waiting', **{'for': [one.pid for one in queue.holders()]})
     loan = slots.lend(queue, ancestors)
     try:
@@ -38,7 +39,7 @@ def wait(lock, queue, request, ancestors):
         raise
     if not got:
         if not request.quiet:
-            say('%s: not got within %s' % (lock.name, duration(request.seconds)))
+            say(request.gave_up(lock.name, _in_words(watch.queue, lock.place)))
         lock.place.leave()
         if loan:
             loan.leave(request.note)
@@ -71,6 +72,7 @@ class _Watch(object):
     def until_in(self, queue):
         """True once we are in; False past the time limit."""
         while queue:
+            self.queue = queue
             if not self._until_change(queue):
                 return False
             try:

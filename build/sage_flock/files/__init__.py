@@ -151,7 +151,7 @@ class Taker(object):
         if under and not under.supervises:
             if under.mode == self.request.mode == SHARED and self.lock.take(SHARED, block=False):
                 return self._got_at_once()      # past a writer that waits for the ancestor
-            if under.waits and self.request.seconds is None:    # or it goes on, and unlocks one day
+            if under.waits and not self.request.timed:    # or it goes on, and unlocks one day
                 raise Failure(self.lock.name,
                               'held by %s, under which this call runs, so it would wait for itself' % under.name)
         return self._wait(in_gate)

@@ -201,7 +201,7 @@ class Record(object):
 
 def new_record(side, state, lock, request):
     """A Record of this call in `state`; None where none can be made."""
-    timed = request.seconds is not None
+    timed = request.timed
     try:
         return Record(side, state, text_for(
             request.mode, quoted(request.command, 200), timed))

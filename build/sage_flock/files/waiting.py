@@ -10,7 +10,7 @@ import posix
 
 from sage_flock import python, slots
 from sage_flock.files import deadlock, holders, interrupts, locks, records, sidecar, watch
-from sage_flock.messages import Failure, duration, quoted, say
+from sage_flock.messages import Failure, duration, quoted, say, say_garbled
 from sage_flock.request import EXCLUSIVE
 
 
@@ -51,6 +51,7 @@ class Wait(object):
             self.interrupts.catch(self.loan is not None)
         if not holders.is_passing(self.lock, self.side, self.request.mode):
             self.say('waiting for')
+        say_garbled()
         self.watch.start(not in_gate)
         if self.side:
             records.live(self.side, names=self.side.clutter())  # not once we hold the lock, where it would hold up others
@@ -72,8 +73,11 @@ class Wait(object):
         if self.request.quiet:
             return
         self.said = True
-        who = holders.in_words(self.lock, self.side, self.request.mode, self.record)
-        say(self.request.line(doing, self.lock.title(), who))
+        say(self.request.line(doing, self.lock.title(), self.in_the_way()))
+
+    def in_the_way(self):
+        """Who is in the way, as a clause."""
+        return holders.in_words(self.lock, self.side, self.request.mode, self.record)
 
     # ---- The record, and rings of waiters
 
@@ -99,7 +103,7 @@ class Wait(object):
         """The turn for ring detection; None if our wait cannot close a ring:
         it is timed, or we hold nothing and block no queued reader."""
         blocks_readers = state == sidecar.AT_GATE and self.request.mode == EXCLUSIVE
-        if self.request.seconds is None and (self.ancestors or blocks_readers):
+        if not self.request.timed and (self.ancestors or blocks_readers):
             return deadlock.exclusively(self.side)
         return None
 
@@ -115,7 +119,7 @@ class Wait(object):
     def refuse_ring(self):
         """Raise Failure if our wait, which is recorded, closes a ring."""
         record = self.record        # a Ctrl-Z takes it away
-        if not record or self.request.seconds is not None:
+        if not record or self.request.timed:
             return
         links = deadlock.ring(record, self.request.mode, self.ancestors)
         if links:

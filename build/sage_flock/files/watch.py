@@ -164,7 +164,7 @@ class Watch(object):
     def _give_up(self):
         request = self.wait.request
         if not request.quiet:
-            say('%s: not got within %s' % (self.wait.lock.name, duration(request.seconds)))
+            say(request.gave_up(self.wait.lock.name, self.wait.in_the_way()))
         record = self.wait.record
         if record:
             record.remove()
