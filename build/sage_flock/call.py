@@ -81,6 +81,7 @@ def _request(lock, asked):
     wait = asked.wait and seconds != 0
     request = Request(asked.mode, asked.command, wait, seconds if wait else None,
                       asked.conflict, asked.quiet, asked.verbose)
+    request.most = asked.most
     request.timed = wait and asked.seconds is not None
     if python.getenv('SAGE_FLOCK_LOG'):
         from sage_flock import events

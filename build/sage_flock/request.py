@@ -5,7 +5,8 @@ import time
 from sage_flock import python
 from sage_flock.messages import duration, quoted
 
-SHARED, EXCLUSIVE = 'shared', 'exclusive'
+SHARED, EXCLUSIVE, POOL = MODES = 'shared', 'exclusive', 'pool'
+MOST = 256      # how many at most a pool may let in at a time
 HELD = 'SAGE_FLOCK_HELD'
 
 
@@ -26,7 +27,7 @@ def clocks():
 class Request(object):
     """What is asked of a lock.
 
-    mode       SHARED or EXCLUSIVE
+    mode       SHARED, EXCLUSIVE, or POOL: shared by so many at a time as `most` says
     command    the argv to run, [] in the FD form
     wait       False: do not wait (-n)
     seconds    how long to wait (-w, SAGE_FLOCK_TIMEOUT); None: for ever
@@ -39,6 +40,7 @@ class Request(object):
 
     held_up = None
     timed = False
+    most = None
 
     def __init__(self, mode, command, wait=True, seconds=None, conflict=1,
                  quiet=False, verbose=False, note=not_logged):
@@ -120,9 +122,11 @@ class Hold(object):
 
 # ---- What others are told: the text of a record, and SAGE_FLOCK_HELD
 
-def text_for(mode, command, timed):
+def text_for(request):
     """The text of a record: lines of a word and its value."""
-    return 'mode %s\n%scommand %s\n' % (mode, 'timed 1\n' if timed else '', command)
+    return 'mode %s\n%s%scommand %s\n' % (
+        request.mode, 'most %d\n' % request.most if request.mode == POOL else '',
+        'timed 1\n' if request.timed else '', quoted(request.command, 200))
 
 
 def parse(data):
@@ -132,9 +136,14 @@ def parse(data):
         word, blank, value = line.partition(' ')
         if blank:
             fields[word] = value
-    if fields.get('mode') not in (SHARED, EXCLUSIVE):
+    if fields.get('mode') not in MODES or fields['mode'] == POOL and most_in(fields.get('most', '')) is None:
         fields['mode'] = EXCLUSIVE
     return fields
+
+
+def most_in(word):
+    """How many may be in a pool at a time, if `word` says so; else None."""
+    return int(word) if python.is_number(word) and 1 <= int(word) <= MOST else None
 
 
 def held():

@@ -104,8 +104,7 @@ class Place(object):
         self.mode = request.mode
         self.lease = None
         self._seconds = seconds
-        self._text = 'host %s\npid %d\n%s' % (posix.uname()[1], posix.getpid(), text_for(
-            request.mode, quoted(request.command, 200), request.timed))
+        self._text = 'host %s\npid %d\n%s' % (posix.uname()[1], posix.getpid(), text_for(request))
 
     def join(self, wait):
         """Queue up, under a new lease; None when we are in at once, else the
