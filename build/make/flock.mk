@@ -5,11 +5,14 @@
 # You may set
 #   PYTHON       the Python that runs sage-flock; default: the first of python, python3, python2 that works
 #   SAGE_LOCAL   the tree that is built: a lock called by a bare name is a file in its var/lock, else here
+#   SAGE_FLOCK_POOL_DEPTH   how many SAGE_FLOCK_POOL lets in at a time, 1 to 256; may be a target's own; default: half as
+#                           many as there are cores, and at least 1
 #
 # Provides
 #   SAGE_FLOCK LOCK COMMAND...            nobody else inside
 #   SAGE_FLOCK_SHARED LOCK COMMAND...     others inside only if they share, too
 #   SAGE_FLOCK_COALESCE LOCK COMMAND...   nobody else inside, and one run serves all who asked before it began
+#   SAGE_FLOCK_POOL LOCK COMMAND...       SAGE_FLOCK_POOL_DEPTH inside at most: links, boards, licences
 #   SAGE_FLOCK_RUNS_NOTHING               not empty under make -n, -q and -t
 #   SAGE_FLOCK_SLOTS                      what stands before the `@` of a recipe line that may wait for a lock
 #   PATH, exported                        so that $(SAGE_FLOCK) means the same in a recipe and in a shell script
@@ -39,6 +42,9 @@ $(error sage-flock: SAGE_FLOCK is empty: steps would fail, not run)
 endif
 SAGE_FLOCK_SHARED = $(SAGE_FLOCK) -s
 SAGE_FLOCK_COALESCE = $(SAGE_FLOCK) --coalesce
+SAGE_FLOCK_POOL = $(SAGE_FLOCK) --pool $(or $(strip $(SAGE_FLOCK_POOL_DEPTH)),$(sage_flock_half))
+# The cores are counted once, and only where somebody wants to know.
+sage_flock_half = $(eval sage_flock_half := $(lastword $(shell $(SAGE_FLOCK_BIN)/SAGE_FLOCK_POOL)))$(sage_flock_half)
 
 # Is this make to run nothing, by -n, -q or -t? Then this is not empty. MAKEFLAGS opens with the single letters, if any:
 # `kn -j4 --jobserver-auth=3,4 -- X=1`. But make 3.81 and 3.82 write ` --no-print-directory -kn -- X=1` once there is a
@@ -58,7 +64,7 @@ ifeq ($(findstring :$(SAGE_FLOCK_BIN):,:$(PATH):),)
 PATH := $(SAGE_FLOCK_BIN):$(PATH)
 endif
 
-export PATH SAGE_FLOCK_PYTHON
+export PATH SAGE_FLOCK_PYTHON SAGE_FLOCK_POOL_DEPTH
 
 # Not when it is empty: then it would be there, in the environment, and say that locks belong below /.
 ifneq ($(SAGE_LOCAL),)

@@ -85,7 +85,7 @@ def _request(lock, asked):
     request.timed = wait and asked.seconds is not None
     if python.getenv('SAGE_FLOCK_LOG'):
         from sage_flock import events
-        request.note = events.log_for(lock, asked.mode, quoted(asked.command, 200))
+        request.note = events.log_for(lock, asked.mode, asked.most, quoted(asked.command, 200))
         request.note('asked')
     return request
 

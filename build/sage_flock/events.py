@@ -10,8 +10,8 @@ event    asked     the call wants the lock
          waiting   it is held; `for`: process ids of those in the way
          got       it has it; `lent`: a job slot was lent meanwhile
          ran       the command has ended, with `status` as sh tells it
-         served    not run: sweep number `sweep` of `key` did it; the last event, if
-                   it was not even got
+         served    not run: sweep `sweep` of `key` covered it.  The last event if
+                   the lock was never taken
          gave-up   not got in time
          failed    not got, or not run, for the reason `why`
          released  the lock is dropped
@@ -19,7 +19,8 @@ event    asked     the call wants the lock
                    it was lent before the command (`lent_s`), the command ran all the same
                    (`overdrawn_s`), and the call stayed on for it afterwards (`lingered_s`)
 call     names the call: process id and start, as its record does
-lock     path of the lock, or URL  mode     shared or exclusive
+lock     path of the lock, or URL  mode     shared, exclusive or pool; of a pool, `most`: how many it
+                                            lets in, and with `got`, `place`: which of them it is
 command  quoted and shortened      package  $SAGE_PKG, where the kit sets it
 pid, host, time (seconds since the epoch), mono (seconds of a clock that is
 never set back; null before Python 3.3)
@@ -44,7 +45,7 @@ class Log(object):
     """The log of one call: calling it with an event's name and fields
     appends a line.  `at` is when it happened, by request.clocks()."""
 
-    def __init__(self, path, lock_path, mode, command):
+    def __init__(self, path, lock_path, mode, most, command):
         """Raises OSError where `path` cannot be appended to."""
         flags = posix.O_APPEND | posix.O_CREAT | posix.O_NONBLOCK | posix.O_NOCTTY
         self.path = path
@@ -54,8 +55,9 @@ class Log(object):
             fd = posix.open(path, flags | posix.O_WRONLY, 0o666)
         self.fd = python.private(fd)
         pid = posix.getpid()
+        pool = [] if most is None else [('most', most)]
         self.call = _members([('call', '%d-%x' % (pid, int(time.time() * 1000000))), ('pid', pid),
-                              ('host', posix.uname()[1]), ('lock', lock_path), ('mode', mode),
+                              ('host', posix.uname()[1]), ('lock', lock_path), ('mode', mode)] + pool + [
                               ('command', command), ('package', python.getenv('SAGE_PKG'))])
 
     def __call__(self, event, at=None, **fields):
@@ -121,14 +123,14 @@ def _json_char(char):
     return '\\u%04x' % code
 
 
-def log_for(lock, mode, command):
+def log_for(lock, mode, most, command):
     """The Log of a call on `lock`, as SAGE_FLOCK_LOG asks for.
 
-    A log that cannot be written is said once; the call goes on without it.
+    If that cannot be written, a warning says so and the call carries on.
     """
     path = python.getenv('SAGE_FLOCK_LOG')
     try:
-        return Log(path, _absolute(lock), mode, command)
+        return Log(path, _absolute(lock), mode, most, command)
     except (OSError, ValueError, TypeError) as error:
         say('%s: cannot be logged to: %s' % (path, reason(error)))
         return not_logged

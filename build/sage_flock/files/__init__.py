@@ -177,7 +177,7 @@ class Taker(object):
         return self._hold(nested=True)
 
     def _got_at_once(self):
-        self.request.note('got', nested=False, lent=False)
+        self.request.note('got', nested=False, lent=False, **self.lock.place())
         record = None
         if self.side and self._outlasts_us():
             record = sidecar.new_record(self.side, sidecar.HOLDS, self.lock, self.request)

@@ -60,6 +60,10 @@ class Lock(object):
         self.drop()
         return False
 
+    def place(self):
+        """What a log says of our place in the pool: {} if we have none."""
+        return {'place': self.places.number} if self.places else {}
+
     def drop(self):
         """Unlock it, for every copy of the descriptor, a daemon's included."""
         if self.places:
@@ -115,7 +119,7 @@ def _open(path):
     try:
         return posix.open(path, posix.O_RDONLY | posix.O_NOCTTY)
     except OSError as error:
-        # Of a file that is not there the reason why it cannot be made counts.
+        # If the file is missing, report why it could not be created.
         raise denied if denied and error.errno == errno.ENOENT else error
 
 

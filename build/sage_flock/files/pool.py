@@ -18,7 +18,7 @@ what was rung before it looks at a place, and listens after, so no ring is
 lost.  Everybody who locks a place, be it for a look, has its bell open from
 before that to after it.
 
-Callers may name different numbers.  Places are taken from 0 upwards, and
+Callers may name different numbers.  Places are taken from 1 upwards, and
 whoever names N gets one of the first N, if no more than N - 1 are taken in all.
 
 On NFS a bell is heard on its own host only.  A place that is taken while
@@ -66,16 +66,16 @@ class Places(object):
             return True
         self.taken = []
         mine = None
-        number = 0
-        while number < self.most and not mine or self._is_there(number):
+        number = 1
+        while number <= self.most and not mine or self._is_there(number):
             found = self._try(number)
             if not found:
                 self.taken.append(number)
-            elif mine or number >= self.most:
+            elif mine or number > self.most:
                 self._give(found)
             else:
                 mine = number, found
-                if not self._is_there(self.most):
+                if not self._is_there(self.most + 1):
                     break       # nobody was ever behind the places that are for us
             number += 1
         if mine and len(self.taken) >= self.most:
@@ -101,7 +101,7 @@ class Places(object):
     def ancestor(self):
         """The proc.Ancestor of ours that has a place, or None."""
         from sage_flock import proc
-        number = 0
+        number = 1
         while self._is_there(number):
             fd = self._open('place', number)
             try:
@@ -118,7 +118,7 @@ class Places(object):
     def look(self):
         """enter() for one that will sleep() if there is no place."""
         self.audible = {}
-        number = 0
+        number = 1
         while self._is_there(number):
             if number not in self.bells:
                 self.bells[number] = self._open('bell', number, posix.O_RDONLY)

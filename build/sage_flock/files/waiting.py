@@ -181,7 +181,7 @@ class Wait(object):
             self.lock.places.stop_listening()
         if self.gate is not None:
             posix.close(self.gate)      # at once: all who come after us stand behind it
-        self.request.note('got', nested=False, lent=self.loan is not None)
+        self.request.note('got', nested=False, lent=self.loan is not None, **self.lock.place())
         self._see_off_watch()
         if self.said:
             say('got %s lock %s after %s' % (self.request.mode, self.lock.title(), duration(self.elapsed())))

@@ -33,7 +33,7 @@ class Call(object):
     host, pid, lock, mode, command, package     as logged
     asked, waiting, got, ran, end               when; None where it did not come to that
     outcome     'released', 'served', 'gave-up', 'failed' or 'open'
-    fields      what else the events said: lent, nested, status, sweep, key, why
+    fields      what else the events said: lent, nested, status, sweep, key, why, most, place
     slot        seconds for which its job slot was lent before the command, overdrawn, and lingered for
     wanted      the pids that it found in the way
     blockers    [(Call, seconds)]: whose holds its wait overlapped, the longest first
@@ -71,7 +71,7 @@ class Call(object):
         if name == 'slot':
             said = [event.get(key) for key in ('lent_s', 'overdrawn_s', 'lingered_s')]
             self.slot = tuple([one if _is_number(one) else 0 for one in said])
-        for key in ('lent', 'nested', 'status', 'sweep', 'key', 'why'):
+        for key in ('lent', 'nested', 'status', 'sweep', 'key', 'why', 'most', 'place'):
             if key in event:
                 self.fields[key] = event[key]
         self.first = time if self.first is None else min(self.first, time)
@@ -114,7 +114,7 @@ class Call(object):
 
     def keeps_out(self, other):
         """Can the two not hold at the same time?"""
-        return 'exclusive' in (self.mode, other.mode)
+        return 'exclusive' in (self.mode, other.mode) or 'pool' == self.mode == other.mode
 
 
 class Report(object):
@@ -267,7 +267,7 @@ def _end_open_calls(calls, holds, builds):
         ends = {}       # by mode: when the next one to get it in that mode did
         for call in reversed(users):
             if call.open:
-                others = ['exclusive'] + ['shared'] * (call.mode == 'exclusive')
+                others = ['exclusive'] + ['shared', 'pool'] * (call.mode == 'exclusive')
                 call.end = min([call.end] + [ends[mode] for mode in others if mode in ends])
             ends[call.mode] = call.got
 
