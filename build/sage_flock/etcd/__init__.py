@@ -15,7 +15,7 @@ from sage_flock.etcd.http import Refused, Unreachable, decoded, encoded
 from sage_flock.etcd.queue import HASTE, Place, Queue, folder_end, put, span, whole_queue
 from sage_flock.python import signal
 from sage_flock.messages import USAGE, Failure, say
-from sage_flock.request import EXCLUSIVE, Hold, held
+from sage_flock.request import EXCLUSIVE, POOL, SHARED, Hold, held
 
 gc.enable()         # who talks with servers may live for long
 
@@ -47,7 +47,7 @@ def users(name, url):
     rows = []
     for state, entries in (('holds', queue.holders()), ('waits', queue.waiters())):
         for one in entries:
-            rows.append({'state': 'lost' if one in queue.ghosts else state, 'mode': one.mode,
+            rows.append({'state': 'lost' if one in queue.ghosts else state, 'mode': one.mode, 'most': one.most,
                          'pid': one.pid, 'host': one.host, 'command': one.command,
                          'seconds': round(max(0, time.time() - queue.since(one)), 1)})
     return rows
@@ -120,7 +120,7 @@ class Lock(object):
         if modes and mode == EXCLUSIVE and EXCLUSIVE not in modes:
             raise Failure(self.name, 'held shared by the command that this one runs under, '
                           'so an exclusive lock would wait for itself')
-        return bool(modes)
+        return bool(modes) and (mode != POOL or modes != [SHARED] * len(modes))
 
 
 class EtcdHold(Hold):
