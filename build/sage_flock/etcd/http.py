@@ -12,7 +12,8 @@ is therefore put such that twice is as good as once.
 import binascii
 import time
 
-from sage_flock import fastjson, python
+from sage_flock import python
+from sage_flock.events import as_json
 from sage_flock.python import now
 from sage_flock.messages import Failure, reason
 
@@ -146,7 +147,7 @@ class Client(object):
         return _answer_of(self._send(self._wire, path, question, until).reply(until))
 
     def _send(self, wire, path, question, until):
-        body = fastjson.dumps(question).encode('ascii')
+        body = as_json(question).encode('ascii')
         head = ['POST %s HTTP/1.1' % path, 'Host: ' + wire.name,
                 'Content-Type: application/json', 'Content-Length: %d' % len(body)]
         if self._token:
@@ -351,7 +352,7 @@ def _answer_of(reply):
 def _meaning(reply, data):
     """The dict that the bytes `data` of `reply` say; Refused, or _NoAnswer."""
     try:
-        answer = fastjson.loads(data.decode('utf-8'))
+        answer = _read(data.decode('utf-8'))
         if not isinstance(answer, dict):
             raise ValueError
     except ValueError:
@@ -369,6 +370,44 @@ def _meaning(reply, data):
     if code in _FINAL:
         raise Refused(code, message)
     raise _NoAnswer(message)
+
+
+class _Plain(object):
+    """What the C half of json makes a reader from: no hooks."""
+
+    strict = True
+    encoding = 'utf-8'      # of bytes, on Python 2
+    object_hook = object_pairs_hook = array_hook = None
+    parse_float = float
+    parse_int = int
+    parse_constant = float
+    memo = {}
+
+
+try:
+    from _json import make_scanner      # not before 2.7 and 3.1
+    _scan = make_scanner(_Plain)
+except Exception:                       # the name is Python's own affair
+    _scan = None
+
+
+def _read(text):
+    """The value that `text` (unicode) stands for as JSON; ValueError if for none.
+
+    The other half of json imports re, which costs more than all the rest of
+    taking a lock on etcd does.  Whatever goes wrong here, it has the last word.
+    """
+    try:
+        value, end = _scan(text, 0)
+        if not text[end:].strip():
+            return value
+    except Exception:
+        pass
+    import json
+    try:
+        return json.loads(text)
+    except RuntimeError:
+        raise ValueError('nested too deep')
 
 
 def encoded(key):
