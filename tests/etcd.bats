@@ -364,6 +364,7 @@ garbage|its reply is no HTTP
 length|its reply is no HTTP
 page|its reply is not etcd's: <html>welcome</html>
 list|its reply is not etcd's: \[1, 2, 3\]
+half|its reply is not etcd's: {"header":{"clust
 broken|HTTP 502 Bad Gateway: sorry
 empty|the connection was closed
 endless|no answer in time
