@@ -82,7 +82,7 @@ exec(compile(open(__file__).read(), __file__, 'exec'))
 EOF
     cat >bin/python <<EOF
 #!/bin/sh
-case "\$*" in *sage_spkg*--merge\ *) shift 2; set -- -S -E "$PWD/bin/halting.py" "\$@" ;; esac
+case "\$*" in *sage_spkg*) shift 2; set -- -S -E "$PWD/bin/halting.py" "\$@" ;; esac
 exec "$PYTHON" "\$@"
 EOF
     chmod +x bin/python
@@ -445,7 +445,7 @@ EOF
     expect 'a at work'
     launch N kit_itself
     expect 'a 1.0: waiting: another make*'
-    expect 'sage-flock: waiting for exclusive lock */package-a.lock *'
+    expect "sage-flock: waiting for exclusive lock */package-a.lock to run 'sage-spkg a'*held by * 'sage-spkg a'*"
     open_gate a
     # One has b in hand, and the other waits for that.
     heard=
@@ -474,7 +474,7 @@ EOF
     kill -KILL "$(pid M)"
     launch N kit_itself a
     expect 'a 1.0: waiting: another make*'
-    expect 'sage-flock: waiting for exclusive lock */package-a.lock *'
+    expect "sage-flock: waiting for exclusive lock */package-a.lock to run 'sage-spkg a'*held by * 'sage-spkg a'*"
     open_gate a
     expect 'a 1.0: installed in *'
     expect 'sage-flock: got exclusive *'
@@ -639,8 +639,6 @@ b '*' - '*' gone '*' 1.0' ]]
     expect 'in the middle'
     kit b
     open_gate halt
-    expect 'in the middle'      # of the older one's way back
-    open_gate halt
     expect 'a 2.0: FAILED after * s, 1.0 stays, *'
     expect '    sage-spkg: a: */lib/more belongs to b'
     ends M 2
@@ -666,6 +664,38 @@ b '*' - '*' gone '*' 1.0' ]]
     leaves A
     expect 'sage-flock: got *'
     expect 'a 1.0: installed in * s'
+}
+
+@test "an install is in the log of locks, though it has to wait for nobody" {
+    setup_kit
+    simple a
+    kit
+    run "$PYTHON" - "$SAGE_LOCAL/var/log/locks.jsonl" <<'EOF'
+import json, sys
+for line in open(sys.argv[1]):
+    event = json.loads(line)
+    print('%s %s %s %s' % (event['event'], event['lock'].split('/')[-1], event['mode'], event['package']))
+EOF
+    [ "$output" = 'asked rebase.lock shared a
+got rebase.lock shared a
+asked pip.lock shared a
+got pip.lock shared a
+released pip.lock shared a
+released rebase.lock shared a' ]
+}
+
+@test "an install waits for pip.lock, which an uninstall has" {
+    setup_kit
+    simple a
+    held_by A "$SAGE_LOCAL/var/lock/pip.lock"
+    launch M kit_itself
+    expect 'a 1.0: building, *'
+    expect "sage-flock: waiting for shared lock pip.lock to run 'sage-spkg --merge-alone a'*"
+    [ "$(tree)" = '' ]
+    leaves A
+    expect 'sage-flock: got *'
+    expect 'a 1.0: installed in * s'
+    ends M 0
 }
 
 # The stand-in for Cygwin's rebase fails when another touches a DLL meanwhile. Package b comes while it sweeps for a.

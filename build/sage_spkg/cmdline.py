@@ -6,11 +6,11 @@
     sage-spkg --merge NAME          a step of an install, under rebase.lock; --merge-alone: and pip.lock
     sage-spkg --rules, --list       all packages, as words for make, as a table
     sage-spkg --fetch URL SHA256 FILE   a step of a build, under the lock of the file
-    sage-spkg --holds LOCKS ...     the same again, with locks got by waiting
     sage-spkg-uninstall NAME        a step of an uninstall, under the locks
     sage-spkg-uninstall --aside FOLDER NAME
 
-Make says, in the environment, where things are and how steps are locked.
+Make says, in the environment, where things are and how steps are locked; SAGE_SPKG_HOLDS says which locks of packages
+we have already, by having waited for them.
 """
 
 import os
@@ -35,11 +35,8 @@ def main(program, words):
 
 
 def _spkg(words):
-    held = []
-    if words[:1] == ['--holds'] and len(words) > 1:
-        pairs = [word.partition('=') for word in words[1].split(',') if word]
-        held = [(name, int(fd)) for name, _, fd in pairs]
-        del words[:2]
+    pairs = [word.partition('=') for word in os.environ.pop('SAGE_SPKG_HOLDS', '').split()]
+    held = [(name, int(fd)) for name, _, fd in pairs]
     option = words.pop(0) if words and words[0].startswith('--') else ''
     if option in ('--rules', '--list') and not words:
         _need(('SAGE_LOCAL', 'SAGE_PKGS'), 'make')
