@@ -16,7 +16,7 @@ import time
 
 from sage_spkg import files
 from sage_spkg.packages import one_of, read
-from sage_spkg.steps import Failed, Steps, Stopped, die_of, ignore_signals, log, log_of, replace_us, say
+from sage_spkg.steps import Failed, Steps, Stopped, ignore_signals, log, log_of, replace_us, say, shown
 from sage_spkg.tree import make_folder, new_serial
 
 # $(SAGE_MERGE) where no sweep is to be marked.
@@ -38,12 +38,14 @@ class Words(object):
 class Job(object):
     """One package on its way into the tree.
 
+    plan        tells how it went, with a number
     has_check   run its check, and for that build it even if it is not due: then it is not installed
     """
 
-    def __init__(self, tree, name, environment, has_check=False):
+    def __init__(self, tree, name, environment, plan, has_check=False):
         self.tree = tree
         self.name = name
+        self.plan = plan
         self.has_check = has_check
         self.words = Words(environment)
         self.package = one_of(tree.pkgs, name)
@@ -70,21 +72,23 @@ class Job(object):
         self.is_due = not self.tree.is_built(self.package, record)
         if not self.is_due and not self.has_check:
             if not self.tree.is_unswept(self.name):
-                self.say('is installed already')
+                self.end('=', 'is installed already')
             return self.sweep()
         try:
-            self.say('building, log in ' + self.log)
+            self.say('building, log in ' + shown(self.log))
             self.begin(record)
             self.build_it()
             if self.is_due:
                 self.replace()
                 self.whole()
-        except Stopped as stopped:
-            return self.stopped(stopped.signal)
+        except Stopped:
+            self.give_up()
+            self.end('~', 'stopped after %d s, %s' % (self.seconds(), self.what_stays()), 2)
+            raise
         except (Failed, files.Refused, EnvironmentError) as error:
             return self.failed(error)
         self.clean_up()
-        self.say('%s in %d s' % (self.is_due and 'installed' or 'checked', self.seconds()))
+        self.end('=', '%s in %d s' % (self.is_due and 'installed' or 'checked', self.seconds()))
         return self.sweep()
 
     def lock(self, name, shared):
@@ -97,8 +101,11 @@ class Job(object):
 
         self.tree.lock(name, shared, become)
 
-    def say(self, what, fd=1):
-        say('%s %s: %s' % (self.name, self.package.version, what), fd)
+    def say(self, what):
+        say('%s %s: %s' % (self.name, self.package.version, what))
+
+    def end(self, sign, what, fd=1):
+        self.plan.say(sign, '%s %s: %s' % (self.name, self.package.version, what), fd)
 
     def seconds(self):
         return int(time.time() - self.begun)
@@ -143,7 +150,7 @@ class Job(object):
     def check(self, new, older):
         if self.package.is_wheel:
             from sage_spkg import wheels
-            wheels.check(self.tree, self.name, new, wheels.distributions(older))
+            wheels.check(self.tree, self.name, new, older)
         else:
             files.check(self.tree, self.name, files.read_manifest(new), files.read_manifest(older))
 
@@ -154,7 +161,7 @@ class Job(object):
             return
         from sage_spkg import wheels
         try:
-            wheels.check(self.tree, self.name, self.state, wheels.distributions(self.state))
+            wheels.check(self.tree, self.name, self.state, self.state)
         except files.Refused:
             files.remove(self.state)
             raise
@@ -195,18 +202,10 @@ class Job(object):
         """$(REBASE), which who is killed before leaves to the next."""
         self.steps.heed_signals()
         if self.tree.is_unswept(self.name):
-            try:
-                if self.words.sweep != ['true'] and not self.steps.run(self.words.sweep):
-                    return 1
-            except Stopped as stopped:
-                die_of(stopped.signal)
+            if self.words.sweep != ['true'] and not self.steps.run(self.words.sweep):
+                return 1
             os.unlink(self.state + '/unswept')
         return 0
-
-    def stopped(self, number):
-        self.give_up()
-        self.say('stopped after %d s, %s' % (self.seconds(), self.what_stays()), 2)
-        die_of(number)
 
     def failed(self, error):
         reason = error.strerror and '%s: %s' % (error.filename, error.strerror) \
@@ -215,8 +214,8 @@ class Job(object):
             log('sage-spkg: %s: %s' % (self.name, reason), self.environment)
         self.give_up()
         ends = (read(self.log) or '').rstrip('\n').split('\n')[-20:]
-        self.say('FAILED after %d s, %s, the end of %s:\n%s' % (
-            self.seconds(), self.what_stays(), self.log, '\n'.join(['    ' + line for line in ends])), 2)
+        self.end('!', 'FAILED after %d s, %s, the end of %s:\n%s' % (
+            self.seconds(), self.what_stays(), shown(self.log), '\n'.join(['    ' + line for line in ends])), 2)
         return 1
 
     def what_stays(self):
