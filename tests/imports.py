@@ -16,7 +16,9 @@ call report.call
 status selftest events
 files etcd
 files.waiting files.listing files.sweep etcd.keeper etcd.waiting
+files.watch
 files.deadlock files.holders
+files.interrupts
 files.records
 files.sidecar etcd.queue
 files.locks etcd.http
@@ -27,7 +29,7 @@ command sweeps slots
 options
 proc
 request
-marks jobserver fastjson
+debts jobserver fastjson
 messages
 python
 '''

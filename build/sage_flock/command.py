@@ -7,8 +7,8 @@ still holds.
 
 Signals that would end us are the command's.  From before it starts to the end
 of this process they are blocked, and sigwaitinfo(2) takes them one by one
-(_Listener): none is lost, at whatever moment it comes, and each says where it
-comes from.  TERM, HUP, USR1 and USR2 are passed on, INT and QUIT, too, unless
+(_Listener): none is lost, whenever it comes, and each says where it comes from.
+https://man7.org/linux/man-pages/man2/sigwaitinfo.2.html  TERM, HUP, USR1 and USR2 are passed on, INT and QUIT, too, unless
 the terminal has sent them: to the command as well, then.  What came before
 the command was there is passed on wherever it comes from.  A signal for a whole
 process group reaches the command by itself and through us; nobody can tell

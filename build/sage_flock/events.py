@@ -10,8 +10,8 @@ event    asked     the call wants the lock
          waiting   it is held; `for`: process ids of those in the way
          got       it has it; `lent`: a job slot was lent meanwhile
          ran       the command has ended, with `status` as sh tells it
-         served    not run: sweep number `sweep` of `key` did it; the last event, if
-                   it was not even got
+         served    not run: sweep `sweep` of `key` covered it.  The last event if
+                   the lock was never taken
          gave-up   not got in time
          failed    not got, or not run, for the reason `why`
          released  the lock is dropped
@@ -33,7 +33,7 @@ import time
 
 from sage_flock import python
 from sage_flock.messages import reason, say
-from sage_flock.request import moment, not_logged
+from sage_flock.request import clocks, not_logged
 
 _PAUSES = (0.001, 0.01, 0.05, 0.1)      # seconds until a line without an end is taken for broken
 _TEXT_LIMIT = 1000      # characters of any text in a line
@@ -42,7 +42,7 @@ _PLAIN = ''.join([chr(code) for code in range(32, 127) if chr(code) not in '"\\'
 
 class Log(object):
     """The log of one call: calling it with an event's name and fields
-    appends a line.  `at` is when it happened, as taking.moment() tells."""
+    appends a line.  `at` is when it happened, by request.clocks()."""
 
     def __init__(self, path, lock_path, mode, command):
         """Raises OSError where `path` cannot be appended to."""
@@ -61,7 +61,7 @@ class Log(object):
     def __call__(self, event, at=None, **fields):
         if self.fd is None:
             return
-        now, mono = at or moment()
+        now, mono = at or clocks()
         members = [_members([('event', event), ('time', now), ('mono', mono)]), self.call]
         if fields:
             members.append(_members(sorted(fields.items())))
@@ -124,7 +124,7 @@ def _json_char(char):
 def log_for(lock, mode, command):
     """The Log of a call on `lock`, as SAGE_FLOCK_LOG asks for.
 
-    A log that cannot be written is said once; the call goes on without it.
+    If that cannot be written, a warning says so and the call carries on.
     """
     path = python.getenv('SAGE_FLOCK_LOG')
     try:

@@ -1,4 +1,4 @@
-"""GNU make's jobserver as a client sees it: a pool of one-byte tokens.
+"""GNU make's jobserver as a client sees it: a pipe or fifo of one-byte tokens.
 
 A make with -jN keeps N - 1 tokens in a pipe, or from 4.4 on in a named fifo,
 and says in MAKEFLAGS where.  Whoever wants to run one more job takes a token
@@ -15,8 +15,8 @@ Three things to mind:
 * make 4.2 and 4.2.1 look whether there is a token and then read for as long
   as it takes: one that we took in between would stop make for good.
 
-The pool itself serves as the lock file of the overdraft (slots.py): it is
-there as long as its make is, and no other make's.
+The pipe or fifo itself serves as the lock file of the overdraft (slots.py): it
+is there as long as its make is, and no other make's.
 """
 
 import errno
@@ -29,7 +29,7 @@ from sage_flock import python
 _TOKEN = b'+'       # the byte make puts in itself; it looks at none
 
 
-def find_pool(makeflags):
+def find(makeflags):
     """The jobserver that `makeflags` (str) tells of: descriptors of our own
     to (take from, give to), or None where none is really ours to lend to.
 
@@ -48,12 +48,12 @@ def find_pool(makeflags):
 
 
 def put_token(giving):
-    """Put a token into the pool."""
+    """Put a token in."""
     posix.write(giving, _TOKEN)
 
 
 def take_token(taking):
-    """Take a token from the pool: False when another was faster.  When make
+    """Take a token: False when another was faster.  When make
     is gone there is nothing to take, and that counts as taken."""
     while True:
         try:
@@ -67,7 +67,7 @@ def take_token(taking):
 
 
 def take_overdraft(taking):
-    """Take the overdraft of the pool; False while another has it.
+    """Take the jobserver's overdraft; False while another has it.
 
     It goes with the descriptor's last copy, or by return_overdraft().  Where
     pipes cannot be opened anew, or not be locked, nobody is kept out.

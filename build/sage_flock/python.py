@@ -136,8 +136,8 @@ def private(fd):
 def inherited(fd):
     """Move `fd` up to where commands inherit it; returns the new number.
 
-    F_DUPFD clears close-on-exec on every version, which since PEP 446
-    (Python 3.4) no os.open leaves clear.
+    F_DUPFD clears close-on-exec on every version; from Python 3.4 on os.open
+    sets it (https://peps.python.org/pep-0446/).
     """
     try:
         moved = fcntl.fcntl(fd, fcntl.F_DUPFD, INHERITED_FROM)

@@ -17,8 +17,8 @@ def not_logged(event, at=None, **fields):
     """The note of a Request where nobody asked for a log."""
 
 
-def moment():
-    """Now: seconds since the epoch, and seconds of a clock that is never set
+def clocks():
+    """Now, by both clocks: seconds since the epoch, and seconds of a clock that is never set
     back, None before Python 3.3."""
     return time.time(), getattr(time, 'monotonic', lambda: None)()
 
@@ -33,7 +33,7 @@ class Request(object):
     conflict   the exit status when it was not got in time (-E)
     quiet, verbose
     note       called with the name and the fields of an event: events.Log
-    held_up    the moment() at which it found the lock held, or None
+    held_up    the clocks() when it found the lock held, or None
     """
 
     held_up = None
@@ -64,7 +64,7 @@ class Request(object):
 class Hold(object):
     """A lock that is held, by us or, when `nested`, by an ancestor.
 
-    inherited  what the command is told of in SAGE_FLOCK_HELD
+    inherited  what SAGE_FLOCK_HELD says to the command
     loan       the slots.Loan of a job slot lent while waiting, or None
     watch      to be called with the process id of the command once it runs;
                None where the command holds the lock as well as we do
@@ -86,8 +86,8 @@ class Hold(object):
         return False
 
     def debts(self):
-        """Marks of job slots that were lent under the lock: descriptors that
-        come to their end when the slot is back."""
+        """Job slots that were lent under the lock and are not back:
+        descriptors that come to their end when a slot is back."""
         return []
 
     def go(self):

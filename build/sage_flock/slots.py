@@ -2,8 +2,8 @@
 
 A recipe owns one job slot, without a token, and gives it back by ending;
 while it waits for a lock its slot lies idle.  So a waiter puts a token into
-make's pool (jobserver.py), which lets make start another job, and owes one
-back.  Three rules:
+make's jobserver (jobserver.py), which lets make start another job, and owes
+one back.  Three rules:
 
 * Never wait without a limit for a slot.  Whoever has the tokens may wait for
   a lock that we, or an ancestor of ours, hold.
@@ -14,8 +14,8 @@ back.  Three rules:
     waiter                                guardian
     forks it twice, so that nobody        closes the lock and all else,
       waits for it                          leaves session and terminal,
-                                          puts a token in, closes the pool's
-                                            write end: make waits for that
+                                          puts a token in, closes the write
+                                            end: make waits for that
     waits for the lock                    reads its control pipe
     has the lock: GO, and waits for       takes a token once there is one:
       either answer                         TOKEN; until then tries for the
@@ -31,21 +31,21 @@ depends on it would have needed that slot.
 Dying is safe at any moment: the guardian reads the end of its control pipe,
 takes the overdraft, if it can, for the slot that is now used twice, and goes
 on for its token.  A guardian that dies is replaced by its waiter.  When make
-is gone the guardian reads the end of the pool.
+is gone the guardian reads the end of the tokens.
 
 Both waits have a limit, because nobody can know of everything that might wait
 for us.  It is short where it can be seen that somebody may who has a slot:
 under a lock of flock(1)'s, or when others than lenders wait for our own lock.
 A call under another one of ours does not linger.  It ends in debt, with the
 overdraft if it has it, for what runs above it goes on in the same slot; and
-that one lingers in its place, until the guardian's mark at its record is gone.
+that one lingers in its place, until the debt at its record is gone.
 """
 
 import fcntl
 import posix
 import select
 
-from sage_flock import jobserver, marks, proc, python
+from sage_flock import debts, jobserver, proc, python
 from sage_flock.python import signal
 
 # Each guardian is a process of some megabytes; more of them than there are
@@ -75,22 +75,22 @@ class Loan(object):
 
     seconds = None
 
-    def __init__(self, pool, marked=(), nested=False, awaited=()):
-        """Lend to `pool`, descriptors to (take from, give to), which are ours
-        to close.  Raises OSError where no guardian can be had.
+    def __init__(self, tokens, recorded=(), nested=False, awaited=()):
+        """Lend to a jobserver: `tokens`, descriptors to (take from, give to),
+        which are ours to close.  Raises OSError where no guardian can be had.
 
-        marked   (descriptor, path) of fifos that tell by being open that the
-                 slot is lent; the guardian removes them
+        recorded (descriptor, path) of fifos that are open while the slot is
+                 lent (debts.py); the guardian removes them
         nested   an ancestor of ours holds a lock, and will go on in the slot
         awaited  the inodes, as /proc has them, of locks that ancestors hold
                  and others may wait for in a slot
         """
-        self.pool = pool
-        self.marks = marked
+        self.tokens = tokens
+        self.debts = recorded
         self.nested = nested
         self.awaited = awaited
         self.strict = python.getenv('SAGE_FLOCK_OVERDRAFT') == '0'
-        self.told = b''             # what the guardian was told last
+        self.last_word = b''        # to the guardian
         self.lent = False
         self.may_run = False        # there is a token or the overdraft, or no more hope of them
         self.settled = None         # when the token was taken back
@@ -99,15 +99,15 @@ class Loan(object):
         self.began = python.now()
         self.gone = self.over = None    # when the command could run, and when it had ended
         try:
-            self._engage(lends=True)
+            self._start_guardian(lends=True)
         except OSError:
-            _close([pool[0]] + [fd for fd, _ in marked])
+            _close([tokens[0]] + [fd for fd, _ in recorded])
             raise
         finally:
-            posix.close(pool[1])
+            posix.close(tokens[1])
 
-    def _engage(self, lends=False):
-        """Have a guardian, which lends the slot, or takes over the debt."""
+    def _start_guardian(self, lends=False):
+        """Start a guardian, which lends the slot, or takes over the debt."""
         fds = ()
         try:
             fds += posix.pipe()
@@ -179,10 +179,10 @@ class Loan(object):
         settled = closed if self.settled is None else self.settled
         self.seconds = {'lent_s': gone - self.began, 'lingered_s': closed - over,
                         'overdrawn_s': max(0.0, min(settled, over) - gone)}
-        _close([self.control, self.answer, self.pool[0]] + [fd for fd, _ in self.marks])
+        _close([self.control, self.answer, self.tokens[0]] + [fd for fd, _ in self.debts])
 
     def _tell(self, word):
-        self.told = word
+        self.last_word = word
         try:
             posix.write(self.control, word)
         except OSError:
@@ -213,8 +213,8 @@ class Loan(object):
             _close((self.control, self.answer))
             self.control = self.answer = None
             try:
-                self._engage()
-                self._tell(self.told)
+                self._start_guardian()
+                self._tell(self.last_word)
                 return
             except OSError:
                 pass
@@ -234,15 +234,15 @@ def lend(side, ancestors):
     if side and side.crowd() > _MOST_GUARDIANS:
         return None
     try:
-        pool = jobserver.find_pool(python.getenv('MAKEFLAGS'))
-        return pool and Loan(pool, marks.leave(ancestors), bool(ancestors), proc.locked_above(ancestors))
+        tokens = jobserver.find(python.getenv('MAKEFLAGS'))
+        return tokens and Loan(tokens, debts.leave(ancestors), bool(ancestors), proc.locked_above(ancestors))
     except OSError:         # no descriptor or no process to be had: keep the slot
         return None
 
 
-def await_marks(fds, nested):
-    """Wait until nobody has the fifos `fds` open for writing: until the slots
-    that their guardians lent are back.  `nested` as for a Loan."""
+def await_debts(fds, nested):
+    """Wait until nobody has the fifos `fds` (debts.py) open for writing: until
+    the slots lent under our lock are back.  `nested` as for a Loan."""
     until = python.now() + (_GOODBYE if nested or proc.locked_above(()) else _LIMIT)
     while fds and python.now() < until:
         try:
@@ -258,9 +258,9 @@ def _become_guardian(loan, lends, heard, answering):
     """In the forked child: be the guardian, or its short-lived parent."""
     try:
         if posix.fork() == 0:
-            taking, giving = loan.pool
-            paths = [path for _, path in loan.marks]
-            fds = alone([taking, heard, answering] + [giving] * lends + [fd for fd, _ in loan.marks])
+            taking, giving = loan.tokens
+            paths = [path for _, path in loan.debts]
+            fds = alone([taking, heard, answering] + [giving] * lends + [fd for fd, _ in loan.debts])
             _guard(fds[0], fds[1], fds[2], fds[3] if lends else None, loan.strict)
             for path in paths:
                 posix.unlink(path)
@@ -276,19 +276,19 @@ def _guard(taking, heard, answering, giving, strict):
         jobserver.put_token(giving)
         posix.close(giving)
         _say(answering, _LENT)
-    told = posix.read(heard, 1)     # the lock is got, or the waiter is dead
+    word = posix.read(heard, 1)     # the lock is got, or the waiter is dead
     overdrawn = False
     pause, longest = _TRIES
     while True:
-        wants = told != _END and not overdrawn and not strict
+        wants = word != _END and not overdrawn and not strict
         if wants and jobserver.take_overdraft(taking):
             overdrawn, wants = True, False
             _say(answering, _OVERDRAFT)
-        ready = select.select([taking] + [heard] * bool(told), [], [], pause if wants else None)[0]
+        ready = select.select([taking, heard] if word else [taking], [], [], pause if wants else None)[0]
         pause = min(2 * pause, longest)
         if heard in ready:
-            told = posix.read(heard, 1)
-            if told == _END and overdrawn:
+            word = posix.read(heard, 1)
+            if word == _END and overdrawn:
                 jobserver.return_overdraft(taking)
                 overdrawn = False
         if taking in ready and jobserver.take_token(taking):

@@ -38,7 +38,7 @@ _MARK_LIMIT = 1 << 16
 class Sweep(object):
     """One call's share in the sweeps of a lock and key.  Made when it asks.
 
-    since   the moment it asks as of, in words
+    since   what a sweep must have begun after to serve it, in words
     number  of the sweep that it ran, or that served it; None before
     """
 

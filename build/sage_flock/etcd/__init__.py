@@ -1,6 +1,6 @@
 """Locks that hosts without a common file system share: kept by etcd.
 
-An engine as engines.py wants it, for addresses that go
+An engine, see at() in sage_flock, for addresses that go
 `etcd://HOST:PORT[,HOST:PORT...]/FOLDER/NAME`.  The protocol is in queue.py,
 the talk with the servers in http.py; waiting and the keeper, which watches
 over lease and command, load when they are needed.
@@ -34,7 +34,7 @@ def names(url):
     """The names of the locks in the folder `url` that somebody uses, sorted."""
     servers, path = _parsed(url)
     folder = path + '/'
-    found = _told(url, _client(servers).ask, '/v3/kv/range',
+    found = _failing_as(url, _client(servers).ask, '/v3/kv/range',
                   dict(span(folder, folder_end(folder)), keys_only=True))
     keys = [decoded(one['key'])[len(folder):].partition('//') for one in found.get('kvs', [])]
     return sorted(set([name for name, _, rest in keys
@@ -79,7 +79,7 @@ class Lock(object):
         self.place = Place(self.client, self.path, request, _lease_seconds())
         _leave_when_dying(self.place)
         try:
-            return _told(self.name, self._take, request, ancestors)
+            return _failing_as(self.name, self._take, request, ancestors)
         except Failure:
             self.place.leave_quietly()
             raise
@@ -93,7 +93,7 @@ class Lock(object):
 
     def queue(self):
         """The Queue as it is now."""
-        return Queue(_told(self.name, self.client.ask, '/v3/kv/range', whole_queue(self.path)))
+        return Queue(_failing_as(self.name, self.client.ask, '/v3/kv/range', whole_queue(self.path)))
 
     def _take(self, request, ancestors):
         loan = None
@@ -191,10 +191,10 @@ class EtcdSweep(sweeps.Sweep):
 
     def _numbers(self, change=None):
         lock = self._lock
-        found = _told(lock.name, lock.client.ask, '/v3/kv/range', {'key': encoded(self._key)})
+        found = _failing_as(lock.name, lock.client.ask, '/v3/kv/range', {'key': encoded(self._key)})
         numbers = sweeps.parse(python.raw(decoded(found.get('kvs', [{}])[0].get('value', ''))))
         if change:
-            done = _told(lock.name, lock.client.ask, '/v3/kv/txn', {
+            done = _failing_as(lock.name, lock.client.ask, '/v3/kv/txn', {
                 'compare': [lock.place.is_ours()],
                 'success': [put(self._key, '%d %d' % change(numbers))], 'failure': []})
             if not done.get('succeeded'):
@@ -217,7 +217,7 @@ def _leave_when_dying(place):
             signal.signal(number, leave_and_die)
 
 
-def _told(name, action, *args):
+def _failing_as(name, action, *args):
     """action(*args), its failures as a Failure of the lock `name`."""
     try:
         return action(*args)

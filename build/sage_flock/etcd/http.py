@@ -1,5 +1,7 @@
 """etcd's v3 API as JSON over HTTP, at whichever of several servers answers.
 
+https://etcd.io/docs/latest/dev-guide/api_grpc_gateway/ has the questions and answers.
+
 Written on bare sockets: http.client alone would cost more time than all the
 rest of taking a lock, and a watch has to be read with a time limit, which it
 cannot do.  What is asked may arrive twice: when no answer comes nobody knows

@@ -35,7 +35,7 @@ class Keeper(object):
     def __init__(self, place, name, process):
         """Have the lease of `place` kept while the command runs as `process`;
         `name` is the lock's."""
-        told, self._tell = posix.pipe()
+        control, self._control = posix.pipe()
         self._hear, report = posix.pipe()
         try:
             keeper = posix.fork()
@@ -46,19 +46,19 @@ class Keeper(object):
         if keeper == 0:
             try:
                 place.client.close()        # the connection remains the wrapper's
-                told, report, errors = slots.alone((told, report, 2))
+                control, report, errors = slots.alone((control, report, 2))
                 posix.dup2(errors, 2)
                 python.guard_standard_descriptors()
-                _Life(place, name, process, told, report).live()
+                _Life(place, name, process, control, report).live()
             finally:
                 posix._exit(0)
-        posix.close(told)
+        posix.close(control)
         posix.close(report)
 
     def over(self):
         """The command has ended.  Says why the keeper has stopped it, or ''."""
         try:
-            posix.write(self._tell, _OVER)
+            posix.write(self._control, _OVER)
         except OSError:         # it has gone already
             pass
         if select.select([self._hear], [], [], 0)[0]:
@@ -69,12 +69,12 @@ class Keeper(object):
 class _Life(object):
     """The keeper's own side."""
 
-    def __init__(self, place, name, process, told, report):
+    def __init__(self, place, name, process, control, report):
         self.place = place
         self.lease = place.lease
         self.name = name
         self.process = process
-        self.told = told
+        self.control = control
         self.report = report
 
     def live(self):
@@ -113,8 +113,8 @@ class _Life(object):
     def _hear(self, seconds):
         """What the wrapper says within `seconds`: _OVER, b'' if it is dead,
         None if nothing."""
-        if select.select([self.told], [], [], max(0, seconds))[0]:
-            return posix.read(self.told, 1)
+        if select.select([self.control], [], [], max(0, seconds))[0]:
+            return posix.read(self.control, 1)
         return None
 
     def _stop(self):

@@ -9,7 +9,7 @@ P//sweep/KEY      The two numbers of sweeps.py.
 
 MODE is `shared` or `exclusive`; ID is the lease's, random, and never recurs.
 A place is as old as its create_revision, for etcd puts all changes into one
-order.  An exclusive one waits until it is the oldest, a shared one until no
+order (https://etcd.io/docs/latest/learning/api/).  An exclusive one waits until it is the oldest, a shared one until no
 exclusive one is older.
 
 Run keys are there because a lease can end while the command runs on: it takes

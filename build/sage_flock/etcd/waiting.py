@@ -140,7 +140,7 @@ def _tells_of_change(stream, seconds):
 def _in_words(queue, place):
     """Whom we wait for, as a clause for people."""
     held = queue.holders()
-    words = ['held by ' + listed([_told(queue, one) for one in held])] if held else []
+    words = ['held by ' + listed([_described(queue, one) for one in held])] if held else []
     before = [one for one in queue.before(place) if one not in held]
     if before and place.mode == SHARED and \
             not [one for one in held if one.mode == EXCLUSIVE]:
@@ -148,5 +148,5 @@ def _in_words(queue, place):
     return '; '.join(words)
 
 
-def _told(queue, one):
+def _described(queue, one):
     return "%s '%s' for %s" % (one.who, one.command, duration(max(0, time.time() - queue.since(one))))

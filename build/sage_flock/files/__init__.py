@@ -25,7 +25,7 @@ import time
 from sage_flock.files import locks, sidecar
 from sage_flock.files.locks import flock
 from sage_flock.messages import Failure, reason, say
-from sage_flock.request import EXCLUSIVE, SHARED, Hold, Unavailable, held, moment
+from sage_flock.request import EXCLUSIVE, SHARED, Hold, Unavailable, clocks, held
 
 
 class Lock(locks.Lock):
@@ -109,134 +109,159 @@ def take(lock, request):
 
     Raises Failure for an upgrade, a deadlock, a file system without locks.
     """
-    ancestors = _ancestors()
-    try:
-        side, gate = sidecar.find(lock)
-    except Unavailable as why:
-        side = gate = None
-        if request.verbose:
-            say('%s: a plain lock, neither fair nor named: %s' % (lock.name, why))
-    if side and ancestors and _covered(lock, request, _held_mode(ancestors, side)):
-        _leave(gate)
-        request.note('got', nested=True, lent=False)
-        return FileHold(lock, None, ancestors, nested=True)
-    if not lock.ours and _has_already(lock, request):
-        _leave(gate)        # nothing to queue for, least of all behind who waits for it
-        return FileHold(lock, None, ancestors)
-    if gate is None or not (request.wait or request.mode == SHARED):
-        at_gate = True      # there is none to take
-    else:
-        at_gate = _enter(gate, lock, request.mode, side)
-        if not at_gate and not request.wait:
-            at_gate = _is_stopped(gate)
-    if at_gate and lock.take(request.mode, block=False):
-        return _got_at_once(lock, request, ancestors, side, gate)
-    under = None if lock.kept else _ancestor(lock)
-    if under and under.supervises and _covered(lock, request, under.mode):
-        _leave(gate)
-        request.note('got', nested=True, lent=False)
-        return FileHold(lock, None, ancestors, nested=True)
-    if under and not under.supervises and request.wait:
-        if under.mode == request.mode == SHARED and lock.take(request.mode, block=False):
-            return _got_at_once(lock, request, ancestors, side, gate)   # past a writer that waits for the ancestor
-        if under.waits and request.seconds is None:     # or it goes on, and unlocks one day
-            raise Failure(lock.name, 'held by %s, under which this call runs, so it would wait for itself' % under.name)
-    if not request.wait:
-        _leave(gate)
-        if lock.kept:
-            lock.give_back()        # a flock(2) that fails has dropped it
-        return None
-    request.held_up = moment()      # before what it takes to wait is loaded
-    if not lock.ours:
-        lock.drop()         # as flock(2) does when it turns one mode into the other
-    if gate is not None and request.mode == SHARED:
-        flock(gate, fcntl.LOCK_UN, lock.name)
-        at_gate = False
-    from sage_flock.files import waiting
-    record, loan = waiting.wait(lock, request, ancestors, side, gate, at_gate)
-    if record and not _outlasts_us(lock, request):
-        record.remove()
+    return Taker(lock, request).take()
+
+
+class Taker(object):
+    """One call on its way to a lock, and what all steps of that way share.
+
+    lock        the Lock
+    request     the request.Request
+    ancestors   what the processes hold that we run under: paths of live records,
+                and addresses of locks of other engines
+    side, gate  the lock's sidecar.Sidecar and a descriptor on its gate; None
+                for a plain lock
+    """
+
+    def __init__(self, lock, request):
+        self.lock = lock
+        self.request = request
+        self.ancestors = _ancestors()
+        self.side = self.gate = None
+        try:
+            self.side, self.gate = sidecar.find(lock)
+        except Unavailable as why:
+            if request.verbose:
+                say('%s: a plain lock, neither fair nor named: %s' % (lock.name, why))
+
+    def take(self):
+        """See take() of the module."""
+        if self.side and self.ancestors and self._covered_by(self._mode_of_ancestors()):
+            return self._run_nested()
+        if not self.lock.ours and self._has_already():
+            return self._hold()     # nothing to queue for, least of all behind who waits for it
+        in_gate = self._enter()
+        if in_gate and self.lock.take(self.request.mode, block=False):
+            return self._got_at_once()
+        under = None if self.lock.kept else self._unrecorded_ancestor()
+        if under and under.supervises and self._covered_by(under.mode):
+            return self._run_nested()
+        if not self.request.wait:
+            return self._give_up()
+        if under and not under.supervises:
+            if under.mode == self.request.mode == SHARED and self.lock.take(SHARED, block=False):
+                return self._got_at_once()      # past a writer that waits for the ancestor
+            if under.waits and self.request.seconds is None:    # or it goes on, and unlocks one day
+                raise Failure(self.lock.name,
+                              'held by %s, under which this call runs, so it would wait for itself' % under.name)
+        return self._wait(in_gate)
+
+    # ---- The ways to a Hold
+
+    def _hold(self, record=None, nested=False, loan=None):
+        """The FileHold; whoever has left the gate to somebody else has set it None."""
+        if self.gate is not None:
+            posix.close(self.gate)
+        return FileHold(self.lock, record, self.ancestors, nested, loan)
+
+    def _run_nested(self):
+        self.request.note('got', nested=True, lent=False)
+        return self._hold(nested=True)
+
+    def _got_at_once(self):
+        self.request.note('got', nested=False, lent=False)
         record = None
-    return FileHold(lock, record, ancestors, loan=loan)
+        if self.side and self._outlasts_us():
+            record = sidecar.new_record(self.side, sidecar.HOLDS, self.lock, self.request)
+        hold = self._hold(record)
+        clutter = self.side.clutter() if record else None
+        if clutter:
+            from sage_flock.files import records
+            records.live(self.side, names=clutter)
+        return hold
+
+    def _give_up(self):
+        self._hold()
+        if self.lock.kept:
+            self.lock.give_back()       # a flock(2) that fails has dropped it
+
+    def _wait(self, in_gate):
+        self.request.held_up = clocks()     # before what it takes to wait is loaded
+        if not self.lock.ours:
+            self.lock.drop()        # as flock(2) does when it turns one mode into the other
+        if self.gate is not None and self.request.mode == SHARED:
+            flock(self.gate, fcntl.LOCK_UN, self.lock.name)
+            in_gate = False
+        from sage_flock.files import waiting
+        wait = waiting.Wait(self)
+        wait.until_got(in_gate)     # and the gate is closed
+        self.gate = None
+        record = wait.record
+        if record and not self._outlasts_us():
+            record.remove()
+            record = None
+        return self._hold(record, loan=wait.loan)
+
+    # ---- What it depends on
+
+    def _mode_of_ancestors(self):
+        from sage_flock.files import records
+        return records.held_mode(self.ancestors, self.side)
+
+    def _covered_by(self, have):
+        """Does a lock held in the mode `have` (None: not held) by the command
+        that we run under cover this call?"""
+        if have == SHARED and self.request.mode == EXCLUSIVE:
+            raise Failure(self.lock.name, 'held shared by the command that this one runs under, '
+                          'so an exclusive lock would wait for itself')
+        return have is not None
+
+    def _unrecorded_ancestor(self):
+        """The proc.Ancestor of ours that holds the lock, though no record of
+        it is to be seen, or None."""
+        from sage_flock import proc
+        return proc.ancestor(self.lock.fd)
+
+    def _has_already(self):
+        """Does a shell's descriptor hold its lock as the Request asks, or better
+        while a command runs?  What it holds is noted in the Lock."""
+        from sage_flock import proc
+        kept = self.lock.kept = proc.mode_through(self.lock.fd)
+        return kept == self.request.mode or kept == EXCLUSIVE and self.request.command
+
+    def _outlasts_us(self):
+        """Is there somebody to keep a record live?  Behind a descriptor that a
+        shell locks by number nothing of ours stays."""
+        return self.lock.ours or bool(self.request.command)
+
+    # ---- The gate
+
+    def _enter(self):
+        """Is the gate ours, or is there none to take?  Who does not wait passes
+        it if whoever stands in it is stopped."""
+        if self.gate is None or not (self.request.wait or self.request.mode == SHARED):
+            return True
+        if self._try_gate():
+            return True
+        if self.request.wait:
+            return False
+        from sage_flock import proc
+        return proc.stopped(self.gate)[1]
+
+    def _try_gate(self):
+        """Take the gate, retrying for 64 ms unless somebody is waiting in it."""
+        operation = fcntl.LOCK_SH if self.request.mode == SHARED else fcntl.LOCK_EX
+        for pause in (0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032):
+            if flock(self.gate, operation | fcntl.LOCK_NB, self.lock.name):
+                return True
+            if self.side.count(sidecar.AT_GATE):
+                return False
+            time.sleep(pause)
+        return False
 
 
 def _ancestors():
-    """What the processes hold that we run under: live records, and what there
-    is of other engines."""
     if not held():
         return []
     from sage_flock.files import records
     return records.inherited()
-
-
-def _held_mode(ancestors, side):
-    from sage_flock.files import records
-    return records.held_mode(ancestors, side)
-
-
-def _got_at_once(lock, request, ancestors, side, gate):
-    request.note('got', nested=False, lent=False)
-    record = None
-    if side and _outlasts_us(lock, request):
-        record = sidecar.new_record(side, sidecar.HOLDS, lock, request)
-    _leave(gate)
-    if record:
-        clutter = side.clutter()
-        if clutter:
-            from sage_flock.files import records
-            records.live(side, names=clutter)
-    return FileHold(lock, record, ancestors)
-
-
-def _outlasts_us(lock, request):
-    """Is there somebody to keep a record live?  Behind a descriptor that a
-    shell locks by number nothing of ours stays."""
-    return lock.ours or bool(request.command)
-
-
-def _has_already(lock, request):
-    """Does a shell's descriptor hold its lock as the Request asks, or better
-    while a command runs?  What it holds is noted in `lock`."""
-    from sage_flock import proc
-    lock.kept = proc.mode_through(lock.fd)
-    return lock.kept == request.mode or lock.kept == EXCLUSIVE and request.command
-
-
-def _leave(gate):
-    if gate is not None:
-        posix.close(gate)
-
-
-def _covered(lock, request, have):
-    """Does a lock held in the mode `have` (None: not held) by the command that
-    we run under cover this call?"""
-    if have == SHARED and request.mode == EXCLUSIVE:
-        raise Failure(lock.name, 'held shared by the command that this one runs under, '
-                      'so an exclusive lock would wait for itself')
-    return have is not None
-
-
-def _is_stopped(gate):
-    """Is whoever is in the gate stopped, so that everybody passes it?"""
-    from sage_flock import proc
-    return proc.stopped(gate)[1]
-
-
-def _ancestor(lock):
-    """The proc.Ancestor of ours that holds the lock, though no record of it
-    is to be seen, or None."""
-    from sage_flock import proc
-    return proc.ancestor(lock.fd)
-
-
-def _enter(gate, lock, mode, side):
-    """Take the gate if it is free, or is soon: unless somebody stands in it
-    and waits, others just pass, and a moment is not worth a waiting line."""
-    operation = fcntl.LOCK_SH if mode == SHARED else fcntl.LOCK_EX
-    for pause in (0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032):
-        if flock(gate, operation | fcntl.LOCK_NB, lock.name):
-            return True
-        if side.count(sidecar.AT_GATE):
-            return False
-        time.sleep(pause)
-    return False

@@ -3,8 +3,8 @@
 A waiter leaves a pointer to its record beside each record that its ancestors
 hold (sidecar.py), and only then looks: my lock -> its holders -> what runs
 under them and waits -> that one's lock -> ... -> a record of my ancestors.
-Whoever joins a ring last sees all of it.  Publishing and looking happen under
-one short lock per folder (`exclusively`), so exactly one joins last.
+Whoever joins a ring last sees all of it.  Publishing and looking happen in
+turns, under one short lock per folder, so exactly one joins last.
 
 What a waiter waits for, seen from outside:
 
@@ -15,9 +15,8 @@ What a waiter waits for, seen from outside:
 * A wait that ends by itself (-w) holds nobody up for ever: it is no part of
   a deadlock, and is not followed.
 
-The folders change while they are read.  But record names never recur, a wait
-passes q, w, gone and nobody waits in one that he has left; so a ring that two
-looks in a row find alike stood whole between them.
+Folders change while they are read.  Names never recur and states only advance,
+so a ring that two looks in a row see alike existed in between.
 """
 
 import fcntl
@@ -33,7 +32,7 @@ _TRIES, _PAUSE = 200, 0.001     # how often, and how far apart in seconds, a tur
 
 
 def exclusively(side):
-    """A descriptor whose closing ends the turn to publish and look; None
+    """The turn for ring detection: a descriptor whose closing ends it; None
     where none can be had."""
     # The folder itself, because any name in it may be a lock's.
     path = side.folder.rpartition('/')[0]
@@ -42,7 +41,7 @@ def exclusively(side):
     except OSError:
         return None
     # Without a turn, as on NFS or beside one that was stopped in its own, two
-    # may both be told of one ring; waiting longer for it would be worse.
+    # may both report one ring; waiting longer for it would be worse.
     try:
         for _ in range(_TRIES):
             if locks.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB, path):
@@ -123,11 +122,11 @@ def _waiting_under(holder):
     return found
 
 
-def told(name, command, links):
-    """The ring in words: `name` is our lock, `command` ours, quoted."""
+def in_words(name, us, links):
+    """The ring in words: `name` is our lock, and `us` this process and its command."""
     words = []
     for waiter, holder in links:
-        who = _who(waiter) if waiter else command
+        who = _who(waiter) if waiter else us
         lock = waiter.sidecar.name if waiter else name
         if holder is None:
             words.append('%s waits for %s behind this call' % (who, lock))

@@ -25,8 +25,7 @@ def process_ids(lock, side):
 
 
 def is_passing(lock, side, mode):
-    """Is nobody in the way of a waiter in `mode` but others who share, too?
-    They only pass the gate, and are out of it in a moment."""
+    """True if only sharers precede a waiter in `mode`, shared, so that the wait is brief."""
     if mode != SHARED or not side:
         return False
     try:
@@ -48,7 +47,7 @@ def in_words(lock, side, mode, mine):
     except OSError:
         seen = []
     held = [one for one in seen if one.state == sidecar.HOLDS]
-    names = [told(one) for one in held]
+    names = [described(one) for one in held]
     names += ["%d '%s'" % one for one in proc.foreign(lock.fd, [records.pid_of(h.id) for h in held])]
     line = 'held by ' + listed(names) if names else ''
     if held and mode == SHARED and not [h for h in held if h.mode == EXCLUSIVE]:
@@ -56,7 +55,7 @@ def in_words(lock, side, mode, mine):
     return line
 
 
-def told(one):
+def described(one):
     """A records.Seen in words: pid, command, for how long."""
     return "%s '%s' for %s" % (records.pid_of(one.id), one.command,
                                duration(max(0, time.time() - one.since)))

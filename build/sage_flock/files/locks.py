@@ -1,5 +1,8 @@
 """A lock: a file found by name, opened, and locked with flock(2).
 
+https://man7.org/linux/man-pages/man2/flock.2.html: the lock belongs to the open
+file, which a command shares by inheriting the descriptor.
+
 A lock file is never truncated, never written and never deleted.  Deleting
 one splits its waiters over two inodes, and people lock files that hold their
 data (`sage-flock "$0" ...`).
@@ -104,7 +107,7 @@ def _open(path):
     try:
         return posix.open(path, posix.O_RDONLY | posix.O_NOCTTY)
     except OSError as error:
-        # Of a file that is not there the reason why it cannot be made counts.
+        # If the file is missing, report why it could not be created.
         raise denied if denied and error.errno == errno.ENOENT else error
 
 

@@ -51,10 +51,10 @@ def look_at(side, name):
             remove(path)
         return None
     if name[0] == 'l':
-        from sage_flock import marks
-        mark = marks.opened(path)
-        if mark is not None:
-            posix.close(mark)
+        from sage_flock import debts
+        debt = debts.opened(path)
+        if debt is not None:
+            posix.close(debt)
         return None
     fd = open_record(path)
     if fd is None:

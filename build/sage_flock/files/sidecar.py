@@ -11,8 +11,8 @@ S.ID        One record per process that has to do with the lock.  S is its
             for the lock, `h` holds the lock.  ID never recurs.
 p.ID.WAITER A pointer: under the lock that record ID holds a process runs
             that waits elsewhere; a symbolic link to the record WAITER.
-l.ID.GUARD  A mark: under the lock that record ID holds a job slot was lent; a
-            fifo that the guardian of the loan has open until it is back.
+l.ID.GUARD  A debt: under the lock that record ID holds a job slot was lent; a
+            fifo that the guardian of the loan keeps open until it is back.
 t.ID        A record being made.
 
 A record is live as long as its owner, or the command that inherited it, has
@@ -181,11 +181,11 @@ class Record(object):
         _try(posix.write, self.fd, python.raw(text))
 
     def debts(self):
-        """Job slots that were lent under this record: descriptors on the
-        marks, which come to their end when a slot is back."""
-        from sage_flock import marks
+        """Job slots that were lent under this record and are not back:
+        descriptors (debts.py) that come to their end when a slot is back."""
+        from sage_flock import debts
         prefix = 'l.%s.' % self.id
-        fds = [marks.opened(self.sidecar.folder + '/' + name) for name in self.sidecar.names() if name.startswith(prefix)]
+        fds = [debts.opened(self.sidecar.folder + '/' + name) for name in self.sidecar.names() if name.startswith(prefix)]
         return [fd for fd in fds if fd is not None]
 
     def remove(self):
@@ -247,7 +247,7 @@ def of(lock):
     if not stat.S_ISREG(status.st_mode):
         raise Unavailable('it is not a regular file')
     sidecar = Sidecar(_path_of(lock, status), stat.S_IMODE(status.st_mode) & 0o666 | 0o600)
-    # One that is there stays: somebody may write into the file he holds.
+    # One that is there stays: a holder may write into its lock file.
     if status.st_size and not python.is_there(sidecar.folder):
         raise Unavailable('the lock file has content')
     return sidecar

@@ -1,9 +1,9 @@
-"""Marks at a holder's record: a job slot was lent under this lock.
+"""Debts at a holder's record: job slots lent under this lock, and not back yet.
 
 A call under another one of ours does not wait for the slot that it lent; the
 outermost one does, before its end gives the slot to make.  So the guardian of
-such a loan has a fifo open, beside the record of each ancestor, until the slot
-is back.  Its end shows to whoever reads it at once, be it a death by SIGKILL.
+such a loan keeps a fifo open beside the record of each ancestor until the slot
+is back.  Readers see its end at once, even if the guardian is killed.
 """
 
 import errno
@@ -15,23 +15,23 @@ from sage_flock import python
 
 
 def leave(held):
-    """A mark at each record path of `held`: (descriptor, path) for as many as
-    can be made."""
+    """Leave a debt at each record path of `held`: (descriptor, path) for as
+    many as can be made."""
     made = []
-    for path in held:
-        folder, _, name = path.rpartition('/')
-        mark = '%s/l.%s.%d-%x' % (folder, name[2:], posix.getpid(), int(time.time() * 1000000))
+    for record in held:
+        folder, _, name = record.rpartition('/')
+        path = '%s/l.%s.%d-%x' % (folder, name[2:], posix.getpid(), int(time.time() * 1000000))
         try:
-            posix.mkfifo(mark, 0o600)
-            made.append((python.private(posix.open(mark, posix.O_RDWR | posix.O_NONBLOCK | python.NOFOLLOW)), mark))
+            posix.mkfifo(path, 0o600)
+            made.append((python.private(posix.open(path, posix.O_RDWR | posix.O_NONBLOCK | python.NOFOLLOW)), path))
         except OSError:
             pass        # an address of another engine, or a folder that is gone or not ours to write
     return made
 
 
 def opened(path):
-    """A descriptor on the mark at `path` while its guardian lives.  None if
-    that is gone, and then the mark is removed, or if it is none of ours."""
+    """A descriptor on the debt at `path` while its guardian lives.  None if
+    that is gone, and then the debt is removed, or if it is none of ours."""
     try:
         fd = posix.open(path, posix.O_RDONLY | posix.O_NONBLOCK | python.NOFOLLOW)
     except OSError:
