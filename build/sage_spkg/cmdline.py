@@ -32,6 +32,10 @@ def main(program, words):
         die_of(stopped.signal)
     except EnvironmentError as error:
         say('%s: %s: %s' % (program, error.filename or words[-1], error.strerror or error), 2)
+    except Exception as error:
+        if os.environ.get('SAGE_FLOCK_DEBUG', '0') not in ('', '0'):
+            raise
+        say('%s: internal error: %s: %s (SAGE_FLOCK_DEBUG=1 tells where)' % (program, error.__class__.__name__, error), 2)
     os._exit(1)
 
 

@@ -46,7 +46,7 @@ class _Note(object):
 
     def __init__(self, log):
         self._log = log
-        self._asked = request.moment()
+        self._asked = request.clocks()
 
     def __call__(self, event, at=None, **fields):
         if event == 'got':
