@@ -180,7 +180,7 @@ class Job(object):
             _put_in(self.tree, self.state)
         finally:
             sharing.release(holds)
-        self.steps.go_on()
+            self.steps.go_on()
 
     def run_or_fail(self, words):
         if not self.steps.run(words):
