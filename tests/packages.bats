@@ -880,6 +880,7 @@ left undone: b, c, e
     hears 'a 1.0: building, log in *'
     expect 'a at work'
     [ "$(ls "$SAGE_LOCAL/var/plans")" = "$(pid M)" ]
+    echo mine >"$SAGE_LOCAL/var/log/locks.jsonl"
     launch N kit_itself
     expect 'a 1.0: waiting: another make*'
     expect 'sage-flock: waiting for *'
@@ -901,6 +902,11 @@ $line"
 [1/2] a 1.0: is installed already'*'
 [2/2] b 1.0: installed in '*'
 2 packages in '*'; locks: '* ]]
+    # They have one log, which the next one puts aside.
+    grep mine "$SAGE_LOCAL/var/log/locks.jsonl"
+    simple c
+    kit c
+    grep mine "$SAGE_LOCAL/var/log/locks.1.jsonl"
 }
 
 @test "a make with nothing to do says so in one line" {

@@ -80,7 +80,11 @@ def _plan(tree, asked, packages, due, before_each):
             below.extend(before_each[name])
     if needs or [goal for goal in asked.goals if goal.endswith('-uninstall')]:
         from sage_spkg import plan
-        plan.begin(tree, asked.make, needs, asked.letters, asked.is_new_log)
+        try:
+            plan.begin(tree, asked.make, needs, asked.letters, asked.is_new_log)
+        except EnvironmentError as error:       # they are built without a plan, and fail for the same reason or do not
+            say('sage-spkg: %s: %s' % (error.filename, error.strerror), 2)
+            return []
         return ['plan:' + asked.make] if needs else []
     return ['there:%d:%s' % (len(wanted), wanted[0])] if wanted else []
 

@@ -105,7 +105,6 @@ class _Open(object):
         except (EnvironmentError, IndexError, KeyError, ValueError):
             return []
 
-
     def _is_in_progress(self):
         """Is it plain, without a look at a thousand packages, that others are at work, or will be?"""
         over = self._events.count('\n-')
@@ -157,8 +156,10 @@ class _State(object):
         return False
 
     def words(self, seconds, log_begin):
-        lines = []
-        for word, names in (('failed', self.signs['!']), ('stopped', self.signs['~']), ('killed', self.killed),
+        stopped, killed, lines = self.signs['~'], self.killed, []
+        if stopped:                     # who waited for a lock then has died of the signal
+            stopped, killed = stopped | killed, set()
+        for word, names in (('failed', self.signs['!']), ('stopped', stopped), ('killed', killed),
                             ('left undone', set(self.needs) - set(self.begun))):
             if names:
                 lines.append((listed(word, sorted(names)), 2))
@@ -220,21 +221,22 @@ def begin(tree, make, needs, letters, is_new_log):
     needs: {name: names of the plan that come before it}.  letters: make's options.
     is_new_log: SAGE_FLOCK_LOG is ours: unless another make is at work, the log of the build before is put aside.
     """
+    from sage_spkg.files import remove
     from sage_spkg.tree import make_folder
     folder = tree.top + '/var/plans'
     make_folder(folder)
     make_folder(tree.top + '/var/log')
-    others = [name for name in os.listdir(folder) if name != make]
-    for name in others:
-        if not (name.isdigit() and _is_alive(int(name))):
-            os.unlink(folder + '/' + name)
-            others = [other for other in others if other != name]
+    is_alone = True
+    for name in os.listdir(folder):
+        if name == make or not (name.isdigit() and _is_alive(int(name))):
+            remove(folder + '/' + name)
+        else:
+            is_alone = False
     log = tree.top + '/var/log/locks.jsonl'
-    if is_new_log:
-        if not others and os.path.exists(log):
-            os.rename(log, log[:-len('.jsonl')] + '.1.jsonl')
-    else:
+    if not is_new_log:
         log = os.environ.get('SAGE_FLOCK_LOG', '')
+    elif is_alone and os.path.exists(log):
+        os.rename(log, log[:-len('.jsonl')] + '.1.jsonl')
     if not needs:
         return
     lines = ['%.3f -%s %d' % (time.time(), letters.replace(' ', ''), os.path.exists(log) and os.path.getsize(log) or 0)]
