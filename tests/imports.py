@@ -29,7 +29,7 @@ command sweeps slots
 options
 proc
 request
-debts jobserver fastjson
+debts jobserver fastjson hints
 messages
 python
 '''
