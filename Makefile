@@ -18,7 +18,7 @@ KIT_GOALS := all optional list report locks $(PACKAGES) $(PACKAGES:%=check-%) \
 INSTALLED = $(DESTDIR)$(PREFIX)/lib/sage-flock
 SHARE = $(DESTDIR)$(PREFIX)/share
 
-.PHONY: $(KIT_GOALS) kit check bench install adopt clean help
+.PHONY: $(KIT_GOALS) kit check bench install uninstall adopt clean help
 
 # All goals of the kit in one make: two would build what both need at the same time.
 all: kit
@@ -35,17 +35,20 @@ check:
 	sh $(TOP)/tests/run
 
 bench:
-	sh $(TOP)/tests/bench
+	sh $(TOP)/tests/bench/run
+
+.PHONY: prefix
+prefix:
+	@case '$(DESTDIR)$(PREFIX)' in \
+	    *[[:blank:]]*) echo 'sage-flock: $(MAKECMDGOALS): a blank in $(DESTDIR)$(PREFIX)' >&2; exit 2 ;; \
+	    /*) ;; \
+	    *) echo 'sage-flock: $(MAKECMDGOALS): no absolute path: $(DESTDIR)$(PREFIX)' >&2; exit 2 ;; \
+	esac
 
 # The kit goes where its files find each other, and one link to it onto PATH. Where PYTHON is given, or nothing is called
 # `python`, as on Debian, the first line of each program names the one that was found. Bytecode is made now: later, those
 # who run it may not write there.
-install:
-	@case '$(DESTDIR)$(PREFIX)' in \
-	    *[[:blank:]]*) echo 'sage-flock: install: a blank in $(DESTDIR)$(PREFIX)' >&2; exit 2 ;; \
-	    /*) ;; \
-	    *) echo 'sage-flock: install: no absolute path: $(DESTDIR)$(PREFIX)' >&2; exit 2 ;; \
-	esac
+install: prefix
 	@PYTHON='$(PYTHON)' $(TOP)/build/bin/SAGE_FLOCK >/dev/null
 	rm -rf $(INSTALLED)
 	mkdir -p $(INSTALLED)/build $(DESTDIR)$(PREFIX)/bin
@@ -63,10 +66,22 @@ install:
 	        $$python -m compileall -q -d $(PREFIX)/lib/sage-flock/build/$$package $(INSTALLED)/build/$$package || exit; \
 	    done
 	mkdir -p $(SHARE)/man/man1 $(SHARE)/bash-completion/completions $(SHARE)/zsh/site-functions
-	cp $(TOP)/build/man/sage-flock.1 $(SHARE)/man/man1
+	cp $(TOP)/build/man/*.1 $(SHARE)/man/man1
 	cp $(TOP)/build/completion/sage-flock.bash $(SHARE)/bash-completion/completions/sage-flock
 	cp $(TOP)/build/completion/sage-flock.bash $(SHARE)/bash-completion/completions/sage-flock-report
 	cp $(TOP)/build/completion/_sage-flock $(SHARE)/zsh/site-functions
+
+# What `make install` put there, and nothing else: a file of the same name that is another's stays.
+uninstall: prefix
+	@[ -d $(INSTALLED) ] || \
+	    { echo 'sage-flock: uninstall: nothing in $(DESTDIR)$(PREFIX) (PREFIX=); a package: make NAME-uninstall' >&2; exit 2; }
+	for tool in sage-flock sage-flock-report; do \
+	    link=$(DESTDIR)$(PREFIX)/bin/$$tool; \
+	    [ "$$(readlink $$link)" != ../lib/sage-flock/build/bin/$$tool ] || rm -f $$link || exit; \
+	done
+	rm -f $(SHARE)/man/man1/sage-flock.1 $(SHARE)/man/man1/sage-flock-report.1 $(SHARE)/zsh/site-functions/_sage-flock \
+	    $(SHARE)/bash-completion/completions/sage-flock $(SHARE)/bash-completion/completions/sage-flock-report
+	rm -rf $(INSTALLED)
 
 # INTO, RULES and FORCE, given on the command line, are in the environment of the recipe.
 adopt:
@@ -90,6 +105,7 @@ help:
 	@echo 'make check            the tests'
 	@echo 'make bench            what locks cost, against others'
 	@echo 'make install          sage-flock into PREFIX ($(PREFIX)); DESTDIR= is heeded'
+	@echo 'make uninstall        sage-flock out of PREFIX'
 	@echo 'make adopt INTO=DIR   copy the lock kit into your own tree, with RULES=1 the package rules too'
 	@echo 'make clean            remove local and bytecode'
 	@echo

@@ -10,7 +10,7 @@ load lib
 
 # builds WORDS...: see builds.py.
 builds() {
-    run "$PYTHON" "$ROOT/tests/builds.py" "$1" "$MAKE" "${@:2}"
+    run "$PYTHON" "$ROOT/tests/drivers/builds.py" "$1" "$MAKE" "${@:2}"
     echo "$output"
     [ "$status" != 77 ] || skip "$output"
     [ "$status" = 0 ]

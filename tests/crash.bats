@@ -6,7 +6,7 @@ load lib
 driver() {
     local name=$1
     shift
-    "$PYTHON" "$ROOT/tests/$name.py" "$@"
+    "$PYTHON" "$ROOT/tests/drivers/$name.py" "$@"
 }
 
 @test "8 processes, killed at random: no two inside together, and nobody stuck" {

@@ -299,9 +299,9 @@ blocked() {
 
 @test "random programs: every deadlock that a model of the locks has is told, and no other" {
     [ -r /proc/locks ] || skip 'nothing here tells who is blocked'
-    "$PYTHON" "$ROOT/tests/programs.py" --driven 8 --seed 1000
+    "$PYTHON" "$ROOT/tests/drivers/programs.py" --driven 8 --seed 1000
 }
 
 @test "random programs that run free: all end, and what they were told was so" {
-    "$PYTHON" "$ROOT/tests/programs.py" --free 6 --seed 1000
+    "$PYTHON" "$ROOT/tests/drivers/programs.py" --free 6 --seed 1000
 }

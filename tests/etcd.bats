@@ -20,7 +20,7 @@ teardown_file() {
 # new_etcd FOLDER [OPTION...]: a cluster of its own, until end_etcd FOLDER.
 new_etcd() {
     mkfifo "$1/says"
-    "$PYTHON" "$ROOT/tests/etcd_servers.py" "$@" </dev/null >"$1/says" 2>&1 3>&- 9>&- &
+    "$PYTHON" "$ROOT/tests/etcd/servers.py" "$@" </dev/null >"$1/says" 2>&1 3>&- 9>&- &
     echo $! >"$1/pid"
     local line
     read -r -t 60 line <"$1/says" && [ "$line" = ready ]
@@ -38,9 +38,9 @@ on_etcd() {
     SAGE_LOCK_DIR=etcd://$(cat "${1:-$BATS_FILE_TMPDIR/etcd}/address")/test/$BATS_TEST_NUMBER
 }
 
-# fake MODE [PORT]: SAGE_LOCK_DIR is at a server of etcd_fake.py.
+# fake MODE [PORT]: SAGE_LOCK_DIR is at a server of etcd/fake.py.
 fake() {
-    launch "fake_$1" "$PYTHON" "$ROOT/tests/etcd_fake.py" "$STAGE/fake" "$@"
+    launch "fake_$1" "$PYTHON" "$ROOT/tests/etcd/fake.py" "$STAGE/fake" "$@"
     expect ready
     export SAGE_LOCK_DIR
     SAGE_LOCK_DIR=etcd://$(cat "$STAGE/fake")/test
@@ -59,10 +59,10 @@ says() {
 # raw PATH JSON [TOKEN]: what etcd itself says.
 raw() {
     local address=${SAGE_LOCK_DIR#etcd://}
-    "$PYTHON" -c 'import sys; sys.path.insert(0, sys.argv[1]); import etcd_servers, json
-said = etcd_servers.post(int(sys.argv[2]), sys.argv[3], json.loads(sys.argv[4]), 5, *sys.argv[5:])
+    "$PYTHON" -c 'import sys; sys.path.insert(0, sys.argv[1]); import servers, json
+said = servers.post(int(sys.argv[2]), sys.argv[3], json.loads(sys.argv[4]), 5, *sys.argv[5:])
 print(json.dumps(said, sort_keys=True))' \
-        "$ROOT/tests" "$(expr "${address%%[,/]*}" : '.*:\([0-9]*\)')" "$@"
+        "$ROOT/tests/etcd" "$(expr "${address%%[,/]*}" : '.*:\([0-9]*\)')" "$@"
 }
 
 # nothing_left: nobody holds and nobody waits for any lock of this test.
@@ -504,5 +504,5 @@ MODES
 
 @test "three servers: one killed and restarted, the leader paused: none together, nobody stuck" {
     on_etcd
-    "$PYTHON" "$ROOT/tests/etcd_chaos.py" --rounds=20 --pause=3
+    "$PYTHON" "$ROOT/tests/etcd/chaos.py" --rounds=20 --pause=3
 }

@@ -18,7 +18,7 @@ kit_itself() {
 
 # serve: a server of the folder `served` on $URL; how a file is served is told by what its place starts with.
 serve() {
-    launch S "$PYTHON" "$ROOT/tests/server.py" served
+    launch S "$PYTHON" "$ROOT/tests/drivers/server.py" served
     IFS= read -r -t "$PATIENCE" -u 9 line
     URL=http://127.0.0.1:${line#serving at }
 }
@@ -197,7 +197,7 @@ refused() {
     echo mine >victim
     for how in up absolute link linked-twice hard over device zip-up zip-link; do
         echo "$how"
-        "$PYTHON" "$ROOT/tests/evil.py" "$how" served/evil "$PWD/victim"
+        "$PYTHON" "$ROOT/tests/drivers/evil.py" "$how" served/evil "$PWD/victim"
         package "$PWD/served/evil" evil
         run kit
         echo "$output"

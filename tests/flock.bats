@@ -4,7 +4,7 @@
 load lib
 
 diff_with() {
-    "$PYTHON" "$ROOT/tests/flock_diff.py" "$@"
+    "$PYTHON" "$ROOT/tests/drivers/flock_diff.py" "$@"
 }
 
 @test "sage-flock does what flock(1) does, but for the differences on purpose" {

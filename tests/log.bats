@@ -4,7 +4,7 @@
 load lib
 
 log() {
-    "$PYTHON" "$ROOT/tests/report_log.py" "$@"
+    "$PYTHON" "$ROOT/tests/drivers/report_log.py" "$@"
 }
 
 @test "16 writers of 20,000 lines: none torn, none lost" {

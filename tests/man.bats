@@ -1,23 +1,28 @@
 #!/usr/bin/env bats
-# The manual: complete, and nothing but true as far as a test can tell.
+# The manuals: complete, and nothing but true as far as a test can tell.
 
 load lib
 
 PAGE=$BATS_TEST_DIRNAME/../build/man/sage-flock.1
+REPORT=$BATS_TEST_DIRNAME/../build/man/sage-flock-report.1
 
-# Options as --help lists them, and as the manual's list does: -x or --long, one a line.
+# Options as --help lists them, and as a manual's list does: -x or --long, one a line.
 in_help() {
-    sage-flock --help | sed -n 's/^  \(-.*\)/\1/p' | sed 's/   .*//' | grep -o -E -e '--?[A-Za-z][a-z-]*' | sort -u
+    "$@" --help | sed -n 's/^  \(-.*\)/\1/p' | sed 's/   .*//' | grep -o -E -e '--?[A-Za-z][a-z-]*' | sort -u
 }
 
 in_manual() {
-    sed -n '/^\.Sh OPTIONS/,/^\.Sh NESTED/s/^\.It Fl/Fl/p' "$PAGE" | grep -o -E 'Fl [^ ]+' | sed 's/^Fl /-/' | sort -u
+    sed -n '/^\.Sh OPTIONS/,/^\.Sh [NE]/s/^\.It Fl/Fl/p' "$1" | grep -o -E 'Fl [^ ]+' | sed 's/^Fl /-/' | sort -u
 }
 
-@test "the manual's options are those of --help" {
-    in_help >help
-    in_manual >manual
+@test "the manuals' options are those of --help" {
+    in_help sage-flock >help
+    in_manual "$PAGE" >manual
     [ "$(grep -c . help)" -gt 30 ]
+    diff help manual
+    in_help "$PYTHON" "$ROOT/build/bin/sage-flock-report" >help
+    in_manual "$REPORT" >manual
+    [ "$(grep -c . help)" -gt 6 ]
     diff help manual
 }
 
@@ -38,25 +43,31 @@ in_manual() {
     done
 }
 
-@test "the manual renders without a warning" {
-    tried=0
+# renders PAGE WORD: without a warning, and WORD is in it.
+renders() {
     if command -v mandoc >/dev/null; then
         tried=$((tried + 1))
-        run mandoc -T lint -W warning "$PAGE"
+        run mandoc -T lint -W warning "$1"
         [ -z "$output" ]
-        mandoc -T ascii "$PAGE" | sed $'s/.\b//g' >text
-        grep -q 'DIFFERENCES' text
+        mandoc -T ascii "$1" | sed $'s/.\b//g' >text
+        grep -q "$2" text
     fi
-    if command -v groff >/dev/null && groff -mdoc -Tascii "$PAGE" >text 2>/dev/null; then
+    if command -v groff >/dev/null && groff -mdoc -Tascii "$1" >text 2>/dev/null; then
         tried=$((tried + 1))
-        run sh -c 'groff -ww -mdoc -Tascii "$1" >/dev/null' sh "$PAGE"
+        run sh -c 'groff -ww -mdoc -Tascii "$1" >/dev/null' sh "$1"
         [ -z "$output" ]
     fi
-    if command -v man >/dev/null && man --warnings=all -l "$PAGE" >text 2>said </dev/null; then
+    if command -v man >/dev/null && man --warnings=all -l "$1" >text 2>said </dev/null; then
         tried=$((tried + 1))
         cat said
         [ ! -s said ]
-        grep -q 'DIFFERENCES' text
+        grep -q "$2" text
     fi
+}
+
+@test "the manuals render without a warning" {
+    tried=0
+    renders "$PAGE" DIFFERENCES
+    renders "$REPORT" EXAMPLES
     [ "$tried" -gt 0 ] || skip 'not installed: mandoc, groff or man'
 }

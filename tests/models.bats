@@ -4,9 +4,9 @@
 load lib
 
 @test "job slots: no deadlock, no token lost, make can end; each order that is not ours is caught" {
-    "$PYTHON" "$ROOT/tests/model_slots.py"
+    "$PYTHON" "$ROOT/tests/models/slots.py"
 }
 
 @test "coalesced sweeps: nobody is served uncovered, whoever is killed; each mutant is caught" {
-    "$PYTHON" "$ROOT/tests/model_sweeps.py"
+    "$PYTHON" "$ROOT/tests/models/sweeps.py"
 }

@@ -529,7 +529,7 @@ EOF
 }
 
 @test "two makes at random offsets, the first one killed or not: each package is built once" {
-    run "$PYTHON" "$ROOT/tests/pairs.py" --rounds="${ROUNDS:-4}"
+    run "$PYTHON" "$ROOT/tests/drivers/pairs.py" --rounds="${ROUNDS:-4}"
     echo "$output"
     [ "$status" = 0 ]
 }
@@ -674,7 +674,7 @@ rebase_while_b_comes() {
         package $name <<<"echo >\"\$P/lib/$name.dll\""
     done
     make_gate sweep
-    export SAGE_REBASE="$PYTHON $ROOT/tests/rebase-stand-in.py"
+    export SAGE_REBASE="$PYTHON $ROOT/tests/drivers/rebase-stand-in.py"
     export REBASE_STAND_IN="echo sweeping >$STAGE/events; read -r _ <$STAGE/sweep.gate"
     launch A kit_itself a
     expect 'a 1.0: building, *'
@@ -699,7 +699,7 @@ rebase_while_b_comes() {
 
 @test "and without locks they do not" {
     setup_kit
-    cp "$ROOT/tests/stand-in.py" build/bin/sage-flock
+    cp "$ROOT/tests/drivers/stand-in.py" build/bin/sage-flock
     rebase_while_b_comes
     expect 'b 1.0: installed *'
     expect 'sweeping'
@@ -813,6 +813,26 @@ EOF
     [ -n "$(find dest -name '*.pyc')" ]
 }
 
+@test "make uninstall takes away what make install put there, and nothing else" {
+    copy_kit
+    mkdir -p dest/opt/it/bin dest/opt/it/lib/other
+    echo mine | tee dest/opt/it/bin/mine dest/opt/it/lib/other/mine >/dev/null
+    find dest ! -type d | sort >before
+    "$MAKE" install PREFIX=/opt/it DESTDIR="$PWD/dest"
+    [ "$(find dest ! -type d -name 'sage-flock*' | grep -c -e /bin/ -e /man1/ -e /completions/)" -ge 6 ]
+    # Whoever has put a command of that name there meanwhile keeps it.
+    rm dest/opt/it/bin/sage-flock-report
+    echo mine >dest/opt/it/bin/sage-flock-report
+    "$MAKE" uninstall PREFIX=/opt/it DESTDIR="$PWD/dest"
+    [ "$(cat dest/opt/it/bin/sage-flock-report)" = mine ]
+    rm dest/opt/it/bin/sage-flock-report
+    find dest ! -type d | sort | diff before -
+    run "$MAKE" uninstall PREFIX=/opt/it DESTDIR="$PWD/dest"
+    echo "$output"
+    [ "$status" = 2 ]
+    [[ $output = *"sage-flock: uninstall: nothing in $PWD/dest/opt/it"* ]]
+}
+
 @test "make install where nothing is called python: it runs on the one that there is" {
     copy_kit
     mkdir bin
@@ -829,10 +849,12 @@ EOF
     mkdir -p p 'p q'
     echo mine >p/keep
     for prefix in "$PWD/p q" relative; do
-        run "$MAKE" -C "$ROOT" install PREFIX="$prefix"
-        echo "$output"
-        [ "$status" = 2 ]
-        [[ $output = *'sage-flock: install: '* ]]
+        for goal in install uninstall; do
+            run "$MAKE" -C "$ROOT" "$goal" PREFIX="$prefix"
+            echo "$output"
+            [ "$status" = 2 ]
+            [[ $output = *"sage-flock: $goal: "* ]]
+        done
     done
     [ "$(cat p/keep)" = mine ]
     [ ! -e "$ROOT/relative" ]

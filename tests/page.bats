@@ -6,25 +6,25 @@
 load lib
 
 setup_file() {
-    "${PYTHON:-python3}" "$BATS_TEST_DIRNAME/report_browser.py" find || return 0
+    "${PYTHON:-python3}" "$BATS_TEST_DIRNAME/drivers/report_browser.py" find || return 0
     cd "$BATS_FILE_TMPDIR" || return
     made page.html build hostile
     made calm.html build calm
     made big.html many 50000
     for trial in 'try page' 'narrow page' 'answer calm' 'big big'; do
-        "${PYTHON:-python3}" "$BATS_TEST_DIRNAME/report_browser.py" "${trial% *}" "${trial#* }.html" >"${trial% *}.said"
+        "${PYTHON:-python3}" "$BATS_TEST_DIRNAME/drivers/report_browser.py" "${trial% *}" "${trial#* }.html" >"${trial% *}.said"
     done
 }
 
 # made PAGE KIND...: the page, and PAGE.txt, what the terminal says, of a log of report_log.py.
 made() {
-    "${PYTHON:-python3}" "$BATS_TEST_DIRNAME/report_log.py" "${@:2}" >"$1.log"
+    "${PYTHON:-python3}" "$BATS_TEST_DIRNAME/drivers/report_log.py" "${@:2}" >"$1.log"
     "${PYTHON:-python3}" "$BATS_TEST_DIRNAME/../build/bin/sage-flock-report" --html "$1" "$1.log" >"$1.txt"
 }
 
 # said WHAT [TRIAL]: what the browser said of it.
 said() {
-    run "$PYTHON" "$ROOT/tests/report_browser.py" find
+    run "$PYTHON" "$ROOT/tests/drivers/report_browser.py" find
     echo "$output"
     [ "$status" != 77 ] ||
         skip 'not installed: chromium and chromedriver (Debian: chromium-driver)'

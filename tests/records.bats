@@ -5,7 +5,7 @@
 load lib
 
 @test "between any two steps of taking, waiting and releasing the records are right" {
-    "$PYTHON" -S -E "$ROOT/tests/steps.py"
+    "$PYTHON" -S -E "$ROOT/tests/drivers/steps.py"
 }
 
 @test "a sidecar that vanishes takes nobody's lock along" {

@@ -5,7 +5,7 @@ report() {
 }
 
 log() {
-    "$PYTHON" "$ROOT/tests/report_log.py" "$@"
+    "$PYTHON" "$ROOT/tests/drivers/report_log.py" "$@"
 }
 
 # none_in FILE GREP-OPTION...: nothing in FILE matches.

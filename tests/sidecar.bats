@@ -534,5 +534,5 @@ plain() {
 }
 
 @test "nothing is left and nobody is stuck after random kills" {
-    "$PYTHON" "$ROOT/tests/kills.py" --kills 40 --seed 7
+    "$PYTHON" "$ROOT/tests/drivers/crash.py" places --kills=40 --seed=7
 }

@@ -7,7 +7,7 @@ load lib
 
 # pools WORDS...: plays them with the sage-flock under test.
 pools() {
-    run "$PYTHON" "$ROOT/tests/pools.py" "$@" -- "${SAGE_FLOCK_ITSELF[@]}"
+    run "$PYTHON" "$ROOT/tests/drivers/pools.py" "$@" -- "${SAGE_FLOCK_ITSELF[@]}"
     echo "$output"
     [ "$status" != 77 ] || skip "$output"
     [ "$status" = 0 ]

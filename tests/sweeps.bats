@@ -5,7 +5,7 @@ load lib
 
 # schedules COUNT SEED TREE: plays them with the sage-flock of that tree.
 schedules() {
-    run "$PYTHON" "$ROOT/tests/sweeps.py" "$1" "$2" -- "$PYTHON" -S -E "$3/bin/sage-flock"
+    run "$PYTHON" "$ROOT/tests/drivers/sweeps.py" "$1" "$2" -- "$PYTHON" -S -E "$3/bin/sage-flock"
     echo "$output"
     [ "$status" != 77 ] || skip "$output"
 }

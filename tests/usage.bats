@@ -310,3 +310,27 @@ END
     [[ ${lines[0]} == Traceback* ]]
     [ "${lines[${#lines[@]} - 1]}" = "sage-flock: internal error: KeyError: 'no such thing' (broken.py:5)" ]
 }
+
+@test "half a kit, and a limit on descriptors that is too low, are one line each" {
+    mkdir -p half/bin
+    cp "$ROOT/build/bin/sage-flock" half/bin
+    run "$PYTHON" -S -E half/bin/sage-flock x.lock true
+    echo "$output"
+    [ "$status" = 125 ]
+    [[ $output == 'sage-flock: cannot be loaded: '* ]]
+    [ "${#lines[@]}" = 1 ]
+    # Who waits needs some more than who does not, and Python some of its own at its start.
+    exec 8>y.lock
+    sage-flock --fd 8 true
+    sage-flock 8
+    for limit in 4 5 6 7 8 9 10 11 12; do
+        run bash -c 'ulimit -n "$1"; shift; "$@" 8>&- 3>&- 4>&-' bash "$limit" \
+            "$PYTHON" -S -E "$ROOT/build/bin/sage-flock" -q -w 0.01 y.lock true
+        echo "$limit: $status: $output"
+        case $status in
+            1) [ -z "$output" ] ;;
+            125 | 127) [ "${#lines[@]}" = 1 ] ;;
+            *) return 1 ;;
+        esac
+    done
+}

@@ -8,6 +8,7 @@
 It reads top to bottom: the words, the lock, taking it, the command, the release.
 """
 
+import errno
 import posix
 import sys
 
@@ -28,7 +29,10 @@ def main(words):
     except SystemExit as end:       # --help and --version
         status = _flushed(end.code or 0)
     except Exception as error:
-        say('internal error: %s: %s (%s)' % (error.__class__.__name__, error, _where()))
+        if getattr(error, 'errno', None) in (errno.EMFILE, errno.ENFILE):
+            say('descriptors: none left: the limit (ulimit -n) is too low')
+        else:
+            say('internal error: %s: %s (%s)' % (error.__class__.__name__, error, _where()))
         status = FAILED
     posix._exit(status)
 

@@ -10,8 +10,8 @@ event    asked     the call wants the lock
          waiting   it is held; `for`: process ids of those in the way
          got       it has it; `lent`: a job slot was lent meanwhile
          ran       the command has ended, with `status` as sh tells it
-         served    not run: sweep number `sweep` of `key` did it; the last event, if
-                   it was not even got
+         served    not run: sweep `sweep` of `key` covered it.  The last event if
+                   the lock was never taken
          gave-up   not got in time
          failed    not got, or not run, for the reason `why`
          released  the lock is dropped
@@ -124,7 +124,7 @@ def _json_char(char):
 def log_for(lock, mode, command):
     """The Log of a call on `lock`, as SAGE_FLOCK_LOG asks for.
 
-    A log that cannot be written is said once; the call goes on without it.
+    If that cannot be written, a warning says so and the call carries on.
     """
     path = python.getenv('SAGE_FLOCK_LOG')
     try:

@@ -3,8 +3,8 @@
 A waiter leaves a pointer to its record beside each record that its ancestors
 hold (sidecar.py), and only then looks: my lock -> its holders -> what runs
 under them and waits -> that one's lock -> ... -> a record of my ancestors.
-Whoever joins a ring last sees all of it.  Publishing and looking happen under
-one short lock per folder (`exclusively`), so exactly one joins last.
+Whoever joins a ring last sees all of it.  Publishing and looking happen in
+turns, under one short lock per folder, so exactly one joins last.
 
 What a waiter waits for, seen from outside:
 
@@ -32,7 +32,7 @@ _TRIES, _PAUSE = 200, 0.001     # how often, and how far apart in seconds, a tur
 
 
 def exclusively(side):
-    """A descriptor whose closing ends the turn to publish and look; None
+    """The turn for ring detection: a descriptor whose closing ends it; None
     where none can be had."""
     # The folder itself, because any name in it may be a lock's.
     path = side.folder.rpartition('/')[0]

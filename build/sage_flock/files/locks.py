@@ -115,7 +115,7 @@ def _open(path):
     try:
         return posix.open(path, posix.O_RDONLY | posix.O_NOCTTY)
     except OSError as error:
-        # Of a file that is not there the reason why it cannot be made counts.
+        # If the file is missing, report why it could not be created.
         raise denied if denied and error.errno == errno.ENOENT else error
 
 

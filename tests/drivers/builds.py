@@ -23,15 +23,12 @@ import shutil
 import signal
 import sys
 import tempfile
-import time
 
-from family import PATIENCE, Children, Wrong, children_of, drive, expect
+from processes import PATIENCE, ROOT, Children, Wrong, children_of, drive, expect, now
 
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 KIT = os.environ.get('KIT') or ROOT + '/build'      # the build folder whose fragments are included
 OURS, STRANGER, UNLOCKED = '$(SAGE_FLOCK)', 'flock', 'env -u'     # `env -u x.lock COMMAND` is but COMMAND
 SHARED = '$(SAGE_FLOCK_SHARED)'
-now = getattr(time, 'monotonic', time.time)
 
 # What a job does.  The driver sees on the fifo how many are at work.
 JOB = '''#!/bin/sh

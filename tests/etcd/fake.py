@@ -1,6 +1,6 @@
 """A server that is not what one hopes for in the place of etcd.
 
-    etcd_fake.py FILE MODE [PORT]
+    fake.py FILE MODE [PORT]
 
 Listens on loopback, writes its address to FILE and says `ready`.  MODE, what becomes of a request:
 

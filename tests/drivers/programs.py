@@ -26,11 +26,10 @@ import sys
 import tempfile
 import time
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-SAGE_FLOCK = [sys.executable, '-S', '-E', os.path.join(HERE, '..', 'build', 'bin', 'sage-flock')]
+from processes import PATIENCE, SAGE_FLOCK, Wrong, tidy_environment
+
 PROCESSES = ['P%d' % number for number in range(1, 7)]
 LOCKS = ['a.lock', 'b.lock', 'c.lock', 'd.lock']
-PATIENCE = 30           # seconds; how soon a silence is taken for a hang
 DEEPEST = 4
 ACTS = 40               # how many times somebody does something in a driven program
 # A command that says its process id and then becomes sage-flock.
@@ -45,10 +44,6 @@ while read -r verb words; do
     echo "ended $?"
 done
 """ % (WANTS % 'pid $$').replace("'", "'\\''")
-
-
-class Wrong(Exception):
-    """What was seen does not fit."""
 
 
 # ---- The model
@@ -521,8 +516,7 @@ def main(words):
     while words:
         options[words[0]] = int(words[1])
         words = words[2:]
-    for name in ('SAGE_FLOCK_HELD', 'SAGE_LOCK_DIR', 'SAGE_LOCAL', 'MAKEFLAGS', 'SAGE_FLOCK_LOG'):
-        os.environ.pop(name, None)
+    tidy_environment()
     for kind, number in ((Driven, options['--driven']), (Free, options['--free'])):
         total = {}
         for seed in range(options['--seed'], options['--seed'] + number):

@@ -19,9 +19,9 @@ import sys
 import tempfile
 import time
 
-import runs
+from processes import ROOT, SAGE_FLOCK, TICK, Rival, Run, tidy_environment
 
-DATA = os.path.join(runs.TESTS, 'flock')
+DATA = ROOT + '/tests/flock'
 STATES = (None, 'shared', 'exclusive')
 ALONE, STAYS = '# no rival', '# the rival stays'
 AT_A_TIME = 4
@@ -80,18 +80,18 @@ def run_all(lines, flock):
         os.mkdir(bin_folder)
         write_script(bin_folder, 'probe', PROBE)
         write_script(bin_folder, 'flock', '#!/bin/sh\nexec %s "$@"\n' % ' '.join(["'%s'" % word for word in flock]))
-        environment = runs.clean_environment()
-        environment['PATH'] = bin_folder + ':' + environment['PATH']
+        tidy_environment()
+        os.environ['PATH'] = bin_folder + ':' + os.environ['PATH']
         results = dict((line, [None] * len(states_of(line))) for line in lines)
         todo = [(line, state) for line in lines for state in range(len(states_of(line)))]
         busy = []
         while todo or busy:
             while todo and len(busy) < AT_A_TIME:
-                busy.append(Trial(todo.pop(0), os.path.join(scratch, str(len(todo))), environment))
+                busy.append(Trial(todo.pop(0), os.path.join(scratch, str(len(todo)))))
             for trial in [one for one in busy if one.is_over()]:
                 results[trial.line][trial.state] = trial.result()
                 busy.remove(trial)
-            time.sleep(runs.TICK)
+            time.sleep(TICK)
         return results
     finally:
         shutil.rmtree(scratch, True)
@@ -109,7 +109,7 @@ def write_script(folder, name, text):
 class Trial(object):
     """One case, run with its lock in one state."""
 
-    def __init__(self, which, folder, environment):
+    def __init__(self, which, folder):
         self.line, self.state = which
         os.mkdir(folder)
         os.mkdir(os.path.join(folder, 'folder'))
@@ -126,10 +126,10 @@ class Trial(object):
         # The rival holds the lock that the line probes, if it is there already.
         probed = [name for name in re.findall('probe ([-.a-z0-9]+)', self.line)
                   if os.path.exists(os.path.join(folder, name))]
-        self.rival = runs.Rival(os.path.join(folder, (probed + ['x.lock'])[0]), STATES[self.state])
+        self.rival = Rival(os.path.join(folder, (probed + ['x.lock'])[0]), STATES[self.state])
         self.stays = STAYS in self.line
         self.waited = False
-        self.run = runs.Run(['sh', '-c', self.line], folder, environment)
+        self.run = Run(['sh', '-c', self.line], folder)
 
     def is_over(self):
         """Has it ended?  Looks at locks when asked, and lets the rival go when it is due."""
@@ -203,7 +203,7 @@ def compare():
     """Does sage-flock do what is recorded or, where it differs on purpose, what is promised?"""
     reasons, cases = read_cases()
     recorded = read_record()[1]
-    found = run_all([line for line, _ in cases], runs.sage_flock())
+    found = run_all([line for line, _ in cases], SAGE_FLOCK)
     faults = []
     for line, difference in cases:
         wanted = recorded.get(line)

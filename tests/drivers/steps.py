@@ -21,7 +21,7 @@ import tempfile
 import threading
 
 sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'build'))
+sys.path.insert(0, os.path.abspath(__file__).rpartition('/tests/')[0] + '/build')
 
 from sage_flock import files, request as asked
 from sage_flock.files import deadlock, locks, records, sidecar

@@ -21,7 +21,7 @@ import os
 import random
 import sys
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'build'))
+sys.path.insert(0, os.path.abspath(__file__).rpartition('/tests/')[0] + '/build')
 
 _START = 1700000000
 _PIP, _REBASE = '/b/var/lock/pip.lock', '/b/var/lock/rebase.lock'

@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 
-MAKEFILE = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), 'build', 'make', 'Makefile')
+MAKEFILE = os.path.abspath(__file__).rpartition('/tests/')[0] + '/build/make/Makefile'
 PACKAGES = 12
 
 BUILD = '''echo >>"$COUNTS/$SAGE_PKG"

@@ -6,7 +6,6 @@ beyond -j at most, and that one under a lock: the free work divided by the
 slots, or the locked work one after the other, whichever is longer.
 """
 
-import fcntl
 import glob
 import json
 import os
@@ -15,9 +14,13 @@ import subprocess
 import sys
 import time
 
-import builds
-from builds import OURS, ROOT, STRANGER, UNLOCKED, now
-from family import Children, Wrong, adopt_orphans
+TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path[1:1] = [TESTS + '/drivers', TESTS + '/etcd']
+
+import builds                                                               # noqa
+import servers                                                              # noqa
+from builds import OURS, STRANGER, UNLOCKED                                 # noqa
+from processes import ROOT, Children, Wrong, adopt_orphans, now             # noqa
 
 SAGE_FLOCK = ROOT + '/build/bin/sage-flock'
 FLOCK = 'flock'
@@ -37,6 +40,7 @@ def main(words):
     print('Load average at the start: %s' % ', '.join(['%.1f' % load for load in os.getloadavg()]))
     uncontended(15 if quick else 60)
     hand_over(10 if quick else 30)
+    on_etcd(5 if quick else 30, 10 if quick else 30)
     sweeps(10, 0.5, 0.25) if quick else sweeps(40, 2.0, 1.0)
     build_table(0.1 if quick else 0.5)
     chain_table(0.1 if quick else 0.25)
@@ -125,8 +129,7 @@ def usual_times(commands, runs):
 
 def hand_over(waiters):
     title('From one holder to the next', 'milliseconds for each of %d waiters, the command (`true`) included' % waiters)
-    for name, argv in (('flock(1)', [FLOCK, 'x.lock', 'true']),
-                       ('sage-flock', ours_argv('x.lock', 'true'))):
+    for name, argv in (('flock(1)', [FLOCK, 'x.lock']), ('sage-flock', ours_argv('x.lock'))):
         row(name, ms(_hand_over(argv, waiters)))
 
 
@@ -135,18 +138,43 @@ def ours_argv(*words):
 
 
 def _hand_over(argv, waiters):
-    lock = os.open('x.lock', os.O_RDWR | os.O_CREAT, 0x1b6)
-    fcntl.flock(lock, fcntl.LOCK_EX)
+    gate, opening = os.pipe()
+    ear, mouth = os.pipe()
     quiet = os.open(os.devnull, os.O_WRONLY)
     children = Children()
+    pids = [children.spawn(argv + ['sh', '-c', 'echo in; read -r _ <&7'], descriptors={1: mouth, 2: quiet, 7: gate})]
+    os.read(ear, 9)
     for _ in range(waiters):
-        children.spawn(argv, descriptors={1: quiet, 2: quiet})
+        pids.append(children.spawn(argv + ['true'], descriptors={1: quiet, 2: quiet}))
     time.sleep(0.5 + 0.05 * waiters)        # until all wait
     began = now()
-    os.close(lock)
-    children.all_end()
-    os.close(quiet)
-    return (now() - began) / waiters
+    os.close(opening)
+    for pid in pids:
+        children.until(pid)
+    took = now() - began
+    for fd in gate, ear, mouth, quiet:
+        os.close(fd)
+    return took / waiters
+
+
+def on_etcd(runs, waiters):
+    if not on_path('etcd'):
+        return
+    title('The same on etcd, with one server on this machine',
+          'milliseconds, medians of %d, the command (`true`) included; and for each of %d waiters' % (runs, waiters))
+    row('', 'uncontended', 'hand-over')
+    os.mkdir('etcd')
+    cluster = servers.Cluster('etcd')
+    try:
+        cluster.start()
+        lockers = [('sage-flock', ours_argv('etcd://%s/bench/x.lock' % cluster.address))]
+        if on_path('etcdctl'):
+            lockers.append(('etcdctl lock', ['etcdctl', '--endpoints', cluster.address, 'lock', '--', '/x.lock']))
+        times = usual_times([argv + ['true'] for _, argv in lockers], runs)
+        for (name, argv), taken in zip(lockers, times):
+            row(name, ms(taken), ms(_hand_over(argv, waiters)))
+    finally:
+        cluster.stop()
 
 
 # ---- Sweeps
@@ -267,7 +295,7 @@ def _kit(name, seconds):
     os.makedirs(folder + '/local/var/lock')
     environment = dict(os.environ)
     if name != 'sage-flock':
-        shutil.copyfile(ROOT + '/tests/stand-in.py', folder + '/build/bin/sage-flock')
+        shutil.copyfile(ROOT + '/tests/drivers/stand-in.py', folder + '/build/bin/sage-flock')
         environment['STAND_IN'] = 'flock'
     with open(folder + '/rebase', 'w') as file:
         file.write('echo >>"$0.runs"; exec sleep %g\n' % seconds)

@@ -19,7 +19,7 @@ import sys
 import tempfile
 import threading
 
-import runs
+from processes import SAGE_FLOCK, TICK, Run, tidy_environment
 
 COMMAND = ['sh', '-c', 'echo in >>"$0"; sleep 0.15; echo out >>"$0"']
 CALL = re.compile(r'^(?:\d+ +)?(\w+)\((.*)$')
@@ -27,6 +27,7 @@ CALL = re.compile(r'^(?:\d+ +)?(\w+)\((.*)$')
 
 def main(signals='INT,TERM', every='1', workers='2'):
     folder = tempfile.mkdtemp()
+    tidy_environment()
     try:
         calls = calls_of_one_run(folder)
         if not calls:
@@ -57,10 +58,9 @@ def traced(folder, number, options):
     marks = os.path.join(folder, 'marks%d' % number)
     account = os.path.join(folder, 'account%d' % number)
     open(marks, 'w').close()
-    run = runs.Run(['strace', '-q', '-o', account] + options + runs.sage_flock() +
-                   ['lock%d' % number] + COMMAND + [marks], folder, runs.clean_environment())
+    run = Run(['strace', '-q', '-o', account] + options + SAGE_FLOCK + ['lock%d' % number] + COMMAND + [marks], folder)
     while not run.is_over() and not run.hangs():
-        threading.Event().wait(runs.TICK)
+        threading.Event().wait(TICK)
     status = run.status
     run.end()
     said = run.said(2)

@@ -21,7 +21,7 @@ import socket
 import termios
 import time
 
-from family import PATIENCE, Children, Wrong, children_of, command_behind, drive, expect, in_a_folder
+from processes import PATIENCE, Children, Wrong, children_of, command_behind, drive, expect, in_a_folder
 
 LOCK = 'x.lock'
 

@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 
-import runs
+from processes import SAGE_FLOCK, TICK, Rival, Run, tidy_environment
 
 AT_A_TIME = 4
 # The commands, each silent, and what they end with: the one command that is in a random line, or none.
@@ -106,7 +106,7 @@ class Line(object):
         command, self.fate = chance.choice(COMMANDS)
         return words + command
 
-    def start(self, folder, environment):
+    def start(self, folder):
         os.mkdir(folder)
         os.mkdir(os.path.join(folder, 'folder'))
         for name, text in ('x.lock', ''), ('text', 'text\n'), ('7', ''):
@@ -116,13 +116,10 @@ class Line(object):
         os.symlink('nowhere/at/all', os.path.join(folder, 'dangling'))
         os.mkfifo(os.path.join(folder, 'fifo'))
         self.folder = folder
-        self.rival = runs.Rival(os.path.join(folder, 'x.lock'), self.held)
-        environment = dict([(name.encode('ascii', 'replace'), value.encode('ascii', 'replace'))
-                            for name, value in environment.items()])
-        environment.update(self.changes)
-        words = [word.encode('utf-8') for word in runs.sage_flock()]
-        self.run = runs.Run(words + [word.replace(b'\0', b'') for word in self.words], folder, environment, self.closed,
-                            self.opened)
+        self.rival = Rival(os.path.join(folder, 'x.lock'), self.held)
+        words = [word.encode('utf-8') for word in SAGE_FLOCK]
+        self.run = Run(words + [word.replace(b'\0', b'') for word in self.words], folder, self.changes, self.closed,
+                       self.opened)
 
     def is_over(self):
         if self.rival.held and self.rival.is_waited_for():
@@ -166,7 +163,7 @@ class Line(object):
 def main(count='300', seed=None, only=None):
     seed = seed or '%d' % random.randrange(10 ** 6)
     scratch = tempfile.mkdtemp()
-    environment = runs.clean_environment()
+    tidy_environment()
     todo = [int(only)] if only else list(range(int(count)))
     busy = []
     faulty = 0
@@ -175,7 +172,7 @@ def main(count='300', seed=None, only=None):
         while todo or busy:
             while todo and len(busy) < AT_A_TIME:
                 line = Line(seed, todo.pop(0))
-                line.start(os.path.join(scratch, 'd%d' % len(todo)), environment)
+                line.start(os.path.join(scratch, 'd%d' % len(todo)))
                 busy.append(line)
             for line in [one for one in busy if one.is_over()]:
                 busy.remove(line)
@@ -185,7 +182,7 @@ def main(count='300', seed=None, only=None):
                 for fault in found:
                     print('%s: %s\n    %s' % (line.which, fault, repr((line.words, line.held, line.opened, line.closed,
                                                                       line.changes))[:600]))
-            time.sleep(runs.TICK)
+            time.sleep(TICK)
     finally:
         shutil.rmtree(scratch, True)
     print('%s lines, %d faulty, seed %s; ended with %s' % (

@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+ROOT = os.path.abspath(__file__).rpartition('/tests/')[0]
 MAKEFILE = ROOT + '/build/make/Makefile'
 MAKE = os.environ.get('MAKE', 'make')
 

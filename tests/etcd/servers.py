@@ -1,6 +1,6 @@
 """etcd servers to test against.
 
-    etcd_servers.py FOLDER [--members=N] [--tls]
+    servers.py FOLDER [--members=N] [--tls]
 
 Starts a cluster on loopback that keeps all it has in FOLDER, writes its members' addresses to FOLDER/address, their
 process ids to FOLDER/0.pid..., says `ready`, and ends with them when it is told to (TERM) or its parent is gone.

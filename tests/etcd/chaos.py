@@ -1,6 +1,6 @@
 """One lock on a cluster of three servers, while servers fail.
 
-    etcd_chaos.py [--rounds=200] [--workers=6] [--lease=5] [--pause=7] [--shared=0.3] [--seed=N] [--quiet-servers]
+    chaos.py [--rounds=200] [--workers=6] [--lease=5] [--pause=7] [--shared=0.3] [--seed=N] [--quiet-servers]
 
 The workers take and drop one lock, each over and over, until together they have been inside so often.  Meanwhile, over
 and over: the leader is stopped for --pause seconds and goes on; a member is killed and restarted.  A witness
@@ -21,10 +21,10 @@ import tempfile
 import threading
 import time
 
-import etcd_servers
+import servers
 
-TESTS = os.path.dirname(os.path.abspath(__file__))
-SAGE_FLOCK = os.path.join(os.path.dirname(TESTS), 'build', 'bin', 'sage-flock')
+ROOT = os.path.abspath(__file__).rpartition('/tests/')[0]
+SAGE_FLOCK = ROOT + '/build/bin/sage-flock'
 PYTHON = os.environ.get('PYTHON') or sys.executable
 STUCK = 60          # seconds without anybody coming in
 
@@ -41,7 +41,7 @@ class Chaos(object):
         self.shared = float(given.get('shared', 0.3))
         self.quiet = 'quiet-servers' in given
         self.random = random.Random(int(given.get('seed', time.time())))
-        self.cluster = etcd_servers.Cluster(folder, 3)
+        self.cluster = servers.Cluster(folder, 3)
         self.environment = dict(os.environ, SAGE_FLOCK_LEASE=given.get('lease', '5'))
         self.entered = []       # when somebody was inside
         self.troubles = []
@@ -68,7 +68,7 @@ class Chaos(object):
         while not self.over.is_set():
             mode = 'shared' if chance.random() < self.shared else 'exclusive'
             command = [PYTHON, '-S', '-E', SAGE_FLOCK, '-q', '--' + mode, 'x.lock', PYTHON, '-S', '-E',
-                       TESTS + '/witness.py', self.folder, mode, '%.3f' % chance.uniform(0, 0.1)]
+                       ROOT + '/tests/drivers/witness.py', self.folder, mode, '%.3f' % chance.uniform(0, 0.1)]
             process = subprocess.Popen(command, env=self.environment, stdout=subprocess.PIPE,
                                        stderr=subprocess.STDOUT)
             said = process.communicate()[0].decode('utf-8', 'replace').strip()

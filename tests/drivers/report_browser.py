@@ -22,7 +22,7 @@ import sys
 import tempfile
 import time
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'build'))
+sys.path.insert(0, os.path.abspath(__file__).rpartition('/tests/')[0] + '/build')
 from sage_flock.report import sums
 
 try:

@@ -22,7 +22,7 @@ import random
 import select
 import signal
 
-from family import PATIENCE, Children, Wrong, command_behind, drive, expect, in_a_folder
+from processes import PATIENCE, Children, Wrong, command_behind, drive, expect, in_a_folder
 
 KEYS = ('dll', 'index')
 # A sweep says what it does on 7, and is told on 8 how to end.

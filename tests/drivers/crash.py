@@ -1,4 +1,4 @@
-"""Nothing makes the lock last too long or too short: crash tests.
+"""Nothing makes the lock last too long or too short, and nothing is left: crash tests.
 
     crash.py rounds [--seconds=4] [--shared=0] [--stops=0] [--processes=8] [--seed=N]
 
@@ -10,15 +10,26 @@
     crash.py moments [--times=20] [--limit=0] [--seed=N]
 
         KILL, TERM, HUP and INT to the wrapper, each at so many random moments of its life, with a command that minds
-        the signal and one that does not.  The lock may never be free while the command runs.  How long after the
+        the signal and one that does not.  The lock may never be free while the command   How long after the
         command's death it is free is printed, and with --limit (seconds) asserted.
+
+    crash.py places [--kills=40] [--seed=N]
+
+        Ten places take three locks, shared and exclusive, half of them a second lock inside the first, each with a
+        command that runs until it is let go. In no order at all processes are started, let go, or killed: a sage-flock
+        whose command runs, one that waits, one just starting, a command. The locks that a killed sage-flock leaves to
+        its command are kept until that ends, by design; what --status names must be one of those that still run.
+        At the end the commands are let go. Then all must end, --status must name nobody, and the locks' folders must
+        be as small as before the first call.
 
 The interpreter under test is PYTHON.
 """
 
 import fcntl
+import json
 import os
 import random
+import select
 import shutil
 import signal
 import subprocess
@@ -26,14 +37,18 @@ import sys
 import tempfile
 import time
 
-import runs
+from processes import PATIENCE, ROOT, SAGE_FLOCK, TICK, Run, Wrong, now, tidy_environment
+from programs import LOCKS, WANTS, check_nothing_is_left
 
 PROCESSES = 8
 STAY = 0.01             # seconds that a command is inside, on average
 LONG_STAY = 0.1         # seconds
 KILLS = 0.6             # per command that comes in
 STOPPED = 3.0           # seconds at most
-SENDERS_ARE_KNOWN = not subprocess.call(runs.sage_flock()[:3] + ['-c', 'import signal; signal.sigwaitinfo'],
+PLACES = 10
+COMMAND = ['sh', '-c', 'echo $$; exec cat']     # runs until its stdin ends
+LOOK_EVERY = 25         # kills
+SENDERS_ARE_KNOWN = not subprocess.call(SAGE_FLOCK[:3] + ['-c', 'import signal; signal.sigwaitinfo'],
                                         stderr=open(os.devnull, 'w'))
 
 
@@ -45,16 +60,13 @@ class Scene(object):
         for name in ('x.lock', 'witness', 'log'):
             open(os.path.join(self.folder, name), 'w').close()
         self.log = open(os.path.join(self.folder, 'log'))
-        self.environment = runs.clean_environment()
         self.lock = os.open(os.path.join(self.folder, 'x.lock'), os.O_RDONLY)
         self.witness = os.open(os.path.join(self.folder, 'witness'), os.O_RDWR)
 
     def start(self, mode, seconds, *keep):
         """A wrapper with a witness as its command."""
-        python = runs.sage_flock()[0]
-        return runs.Run(runs.sage_flock() + ['-q', '--' + mode, 'x.lock', python, '-S', '-E',
-                                             os.path.join(runs.TESTS, 'witness.py'), self.folder, mode,
-                                             '%.4f' % seconds] + list(keep), self.folder, self.environment)
+        witness = SAGE_FLOCK[:3] + [ROOT + '/tests/drivers/witness.py', self.folder, mode, '%.4f' % seconds]
+        return Run(SAGE_FLOCK + ['-q', '--' + mode, 'x.lock'] + witness + list(keep), self.folder)
 
     def news(self):
         """What witnesses said since the last call: (what, pid, parent's pid)."""
@@ -125,21 +137,21 @@ class Crash(object):
 
     def go(self, seconds):
         """Run so long, then let everybody finish; tell."""
-        end = runs.now() + seconds
-        while runs.now() < end:
+        end = now() + seconds
+        while now() < end:
             while len(self.wrappers) < self.processes:
                 mode = 'shared' if self.chance.random() < self.shared else 'exclusive'
                 # A few stay long, so that whoever comes in too early finds them inside.
                 stay = LONG_STAY if self.chance.random() < 0.2 else self.chance.expovariate(1 / STAY)
                 self.wrappers.append(self.scene.start(mode, stay))
             self.look()
-            if self.due and runs.now() > self.due[0]:
+            if self.due and now() > self.due[0]:
                 self.due.pop(0)
                 self.kill_one()
             if len(self.stopped) < self.stops and self.chance.random() < 0.05:
                 self.stop_one()
-            self.continue_those_due(runs.now())
-            time.sleep(runs.TICK)
+            self.continue_those_due(now())
+            time.sleep(TICK)
         self.continue_those_due(end + STOPPED)
         self.finish()
         if self.stops:
@@ -162,7 +174,7 @@ class Crash(object):
             elif what == 'in':
                 self.inside[pid] = parent
                 if self.chance.random() < KILLS:
-                    self.due.append(runs.now() + self.chance.uniform(0, STAY))
+                    self.due.append(now() + self.chance.uniform(0, STAY))
                 self.most = max(self.most, len([one for one in self.inside if one not in self.killed]))
             else:
                 self.rounds += 1
@@ -189,7 +201,7 @@ class Crash(object):
             pid = self.chance.choice(victims)
             if kill(pid, getattr(signal, 'SIG' + name)):
                 self.all_stops[name] += 1
-                self.stopped[pid] = runs.now() + self.chance.uniform(0, STOPPED)
+                self.stopped[pid] = now() + self.chance.uniform(0, STOPPED)
 
     def continue_those_due(self, now):
         """Continue who was stopped for long enough, or kill it."""
@@ -220,10 +232,10 @@ class Crash(object):
 
     def finish(self):
         """Nobody is stuck, and nothing is left of anybody."""
-        end = runs.now() + runs.PATIENCE
-        while (self.wrappers or not self.scene.lock_is_free()) and runs.now() < end:
+        end = now() + PATIENCE
+        while (self.wrappers or not self.scene.lock_is_free()) and now() < end:
             self.look()
-            time.sleep(runs.TICK)
+            time.sleep(TICK)
         self.look()
         for run in self.wrappers:
             self.faults.append('%d is stuck' % run.pid)
@@ -236,7 +248,7 @@ class Crash(object):
             self.faults.append('nobody ever shared')
         last = self.scene.start('exclusive', 0)
         while not last.is_over() and not last.hangs():
-            time.sleep(runs.TICK)
+            time.sleep(TICK)
         if last.status != 0:
             self.faults.append('the lock cannot be taken in the end: %s' % last.status)
 
@@ -277,30 +289,30 @@ def one_moment(scene, chance, number, keep, faults):
     while scene.lock_is_free() and not run.is_over():
         time.sleep(0.0005)
     # Either soon, while the command is being started, or at any time of its stay.
-    due = runs.now() + (chance.uniform(0, 0.03) if chance.random() < 0.3 else 3600)
+    due = now() + (chance.uniform(0, 0.03) if chance.random() < 0.3 else 3600)
     sent = came = False
     died = None
     while True:
-        if not sent and runs.now() >= due:
+        if not sent and now() >= due:
             kill(run.pid, number)
             sent = True
         if not came and [1 for what, _, _ in scene.news() if what == 'in']:
             came = True
-            due = min(due, runs.now() + chance.uniform(0, 1.1) * stay)
+            due = min(due, now() + chance.uniform(0, 1.1) * stay)
         if came and died is None and scene.nobody_is_inside():
-            died = runs.now()
+            died = now()
         if can(fcntl.flock, scene.lock):
             break
         if run.hangs():
             faults.append('the lock is never free after signal %d' % number)
             break
-    free = runs.now()
+    free = now()
     came = came or bool([1 for what, _, _ in scene.news() if what == 'in'])
     if not scene.nobody_is_inside():
         faults.append('the lock is free after signal %d, and the command runs' % number)
     fcntl.flock(scene.lock, fcntl.LOCK_UN)
     while not run.is_over() and not run.hangs():
-        time.sleep(runs.TICK)
+        time.sleep(TICK)
     # The command's own end, unless the signal ended it; where nobody can tell who sent INT it is not passed on.
     told = number != signal.SIGINT or SENDERS_ARE_KNOWN
     if came and run.status not in ((0, -number) if told else (0,)):
@@ -310,6 +322,131 @@ def one_moment(scene, chance, number, keep, faults):
     return None if not came else max(0, free - (died or free))
 
 
+def places(kills='40', seed=None):
+    """The test of what is left; the exit status."""
+    seed = seed or '%d' % random.randrange(10 ** 6)
+    folder = tempfile.mkdtemp()
+    started = []
+    try:
+        kill_many(int(kills), random.Random(int(seed)), folder, started)
+        forget_newborns(folder)
+        check_nothing_is_left(folder)
+    except Wrong as wrong:
+        print('places, seed %s: %s' % (seed, wrong))
+        return 1
+    finally:
+        for place in started:
+            place.end()
+        shutil.rmtree(folder)
+    print('%s killed, nothing left' % kills)
+    return 0
+
+
+class Place(object):
+    """One of the places: a sage-flock, what it runs, and what that runs, all in one process group."""
+
+    def __init__(self, folder, chance):
+        words = COMMAND
+        for _ in range(chance.choice([1, 2])):
+            words = ['sh', '-c', WANTS % '$$', 'sh', chance.choice(['-s', '-x']), chance.choice(LOCKS[:3])] + words
+        self.heard = b''
+        self.child = subprocess.Popen(words, cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                      stderr=subprocess.STDOUT, preexec_fn=os.setsid, close_fds=True)
+
+    def has_ended(self):
+        """Is the last process gone?  Hears what they say on the way."""
+        while not self.child.stdout.closed and select.select([self.child.stdout], [], [], 0)[0]:
+            piece = os.read(self.child.stdout.fileno(), 4096)
+            if not piece:
+                self.child.stdout.close()
+                self.let_go()
+                self.child.wait()
+            self.heard += piece
+        if b'Traceback' in self.heard:
+            raise Wrong(self.heard.decode('ascii', 'replace'))
+        return self.child.stdout.closed
+
+    def process_ids(self):
+        """All that said theirs, running or not; the first one, which may not have come to say it, included."""
+        said = [int(word) for word in self.heard.split(b'\n')[:-1] if word.isdigit()]
+        return set(said + [self.child.pid])
+
+    def kill(self, chance):
+        """Kill one of its processes; was there one?"""
+        pid = chance.choice(sorted(self.process_ids()))
+        try:
+            if os.getpgid(pid) != self.child.pid:       # the number is somebody else's by now
+                return False
+            os.kill(pid, signal.SIGKILL)
+        except OSError:
+            return False
+        return True
+
+    def let_go(self):
+        if not self.child.stdin.closed:
+            self.child.stdin.close()
+
+    def end(self):
+        """Whatever is left of it goes."""
+        try:
+            os.killpg(self.child.pid, signal.SIGKILL)
+        except OSError:
+            pass
+        self.let_go()
+        self.child.wait()
+
+
+def kill_many(number, chance, folder, places):
+    """Start, let go and kill until so many are killed; then let all go."""
+    killed = looked = 0
+    while killed < number:
+        places[:] = [place for place in places if not place.has_ended()]
+        if len(places) < PLACES:
+            places.append(Place(folder, chance))
+        # Some are killed while they start: how far they get is the machine's choice.
+        select.select([], [], [], chance.choice([0, 0.003, 0.01, 0.03]))
+        place = chance.choice(places)
+        if chance.random() < 0.3:
+            place.let_go()
+        elif place.kill(chance):
+            killed += 1
+        if killed >= looked + LOOK_EVERY:
+            looked = killed
+            check_names(folder, places)
+    for place in places:
+        place.let_go()
+    since = now()
+    while places:
+        places[:] = [place for place in places if not place.has_ended()]
+        if now() - since > PATIENCE:
+            raise Wrong('stuck:\n' + '\n'.join([place.heard.decode('ascii', 'replace') for place in places]))
+        select.select([], [], [], 0.01)
+
+
+def check_names(folder, places):
+    """--status names nobody who has ended before it was asked."""
+    places[:] = [place for place in places if not place.has_ended()]
+    running = set()
+    status = subprocess.Popen(SAGE_FLOCK + ['--status', '--json'], cwd=folder, stdout=subprocess.PIPE)
+    said = json.loads(status.communicate()[0].decode('ascii'))
+    for place in places:
+        place.has_ended()
+        running |= place.process_ids()
+    for lock in said:
+        for user in lock['users']:
+            if user['pid'] not in running:
+                raise Wrong('%s is stale: %s' % (lock['lock'], user))
+
+
+def forget_newborns(folder):
+    """Whoever was killed while making a record left one half made, which counts as dead once it is old."""
+    for parent, _, names in os.walk(os.path.join(folder, '.sage-flock')):
+        for name in names:
+            if name.startswith('t.'):
+                os.utime(os.path.join(parent, name), (0, 0))
+
+
 if __name__ == '__main__':
     options = dict([word.lstrip('-').split('=') for word in sys.argv[2:]])
-    sys.exit({'rounds': rounds, 'moments': moments}[sys.argv[1]](**options))
+    tidy_environment()
+    sys.exit({'rounds': rounds, 'moments': moments, 'places': places}[sys.argv[1]](**options))
