@@ -22,7 +22,9 @@ _INVISIBLE = ((0xad, 0xad), (0x600, 0x605), (0x61c, 0x61c), (0x6dd, 0x6dd), (0x7
 
 
 class Failure(Exception):
-    """Why we cannot go on: says `what: why`, ends with `status`."""
+    """Why we cannot go on: says `what: why`, and `hint` behind it; ends with `status`."""
+
+    hint = ''
 
     def __init__(self, what, why, status=FAILED):
         Exception.__init__(self, '%s: %s' % (what, why))
