@@ -926,7 +926,7 @@ $line"
     rm -r pkgs/b
     run kit
     [ "$output" = 'nothing to do: a is installed' ]
-    [ "$(kit -q)" = '' ]
+    [ "$(kit -q)$(kit -s)$(kit --silent)" = '' ]
     [[ $(kit -n) = *'Nothing to be done'* ]]
     # It leaves the log of the last build that did something.
     [ -s "$SAGE_LOCAL/var/log/locks.jsonl" ]
