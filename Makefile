@@ -13,12 +13,14 @@ endif
 
 PREFIX ?= /usr/local
 PACKAGES := $(notdir $(wildcard $(TOP)/build/pkgs/*))
-KIT_GOALS := all optional list report locks $(PACKAGES) $(PACKAGES:%=check-%) \
-    $(sort $(PACKAGES:%=%-uninstall) $(filter %-uninstall,$(MAKECMDGOALS)))
+OTHER_GOALS := check bench install uninstall adopt clean help
+# What is no goal at all goes to the kit as well, which says what there is instead.
+KIT_GOALS := $(sort all optional list report locks $(PACKAGES) $(PACKAGES:%=check-%) $(PACKAGES:%=%-uninstall) \
+    $(filter-out $(OTHER_GOALS) kit prefix Makefile,$(MAKECMDGOALS)))
 INSTALLED = $(DESTDIR)$(PREFIX)/lib/sage-flock
 SHARE = $(DESTDIR)$(PREFIX)/share
 
-.PHONY: $(KIT_GOALS) kit check bench install uninstall adopt clean help
+.PHONY: $(KIT_GOALS) kit $(OTHER_GOALS)
 
 # All goals of the kit in one make: two would build what both need at the same time.
 all: kit
@@ -28,7 +30,7 @@ $(filter-out all,$(KIT_GOALS)): kit
 # On every core, unless -j says otherwise: whatever was said is in MAKEFLAGS, once make runs a recipe.
 cores = $(shell nproc 2>/dev/null || getconf _NPROCESSORS_ONLN 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 1)
 kit:
-	@$(MAKE) --no-print-directory $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(cores)) \
+	@SAGE_GOALS='$(OTHER_GOALS)' $(MAKE) --no-print-directory $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(cores)) \
 	    -f $(TOP)/build/make/Makefile $(or $(filter $(KIT_GOALS),$(MAKECMDGOALS)),all)
 
 check:

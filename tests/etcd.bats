@@ -364,6 +364,7 @@ garbage|its reply is no HTTP
 length|its reply is no HTTP
 page|its reply is not etcd's: <html>welcome</html>
 list|its reply is not etcd's: \[1, 2, 3\]
+half|its reply is not etcd's: {"header":{"clust
 broken|HTTP 502 Bad Gateway: sorry
 empty|the connection was closed
 endless|no answer in time
@@ -410,6 +411,42 @@ MODES
     done
     SAGE_LOCK_DIR=$folder
     nothing_left
+}
+
+@test "what servers say is read, whatever has become of Python's own names for that" {
+    cat >read.py <<'END'
+import sys
+sys.path.insert(0, sys.argv[1])
+kind = sys.argv[2]
+
+class Other(object):
+    """_json, and it is another one."""
+    @staticmethod
+    def make_scanner(context):
+        if kind == 'refuses':
+            raise AttributeError('context.something_new')
+        return {'other arguments': lambda text: text, 'other value': lambda text, at: 7}.get(kind)
+
+if kind != 'as it is':
+    sys.modules['_json'] = None if kind == 'none' else Other
+from sage_flock.etcd import http
+if kind != 'as it is':
+    del sys.modules['_json']
+if http._read(b' {"a": [1, "\\u00e9", true, null, 1.5]}\n'.decode('ascii')) != {
+        'a': [1, b'\xe9'.decode('latin-1'), True, None, 1.5]}:
+    sys.exit('wrong')
+for bad in '', '{', '{"a": 1} 2', '[' * 100000:
+    try:
+        http._read(bad + b''.decode('ascii'))
+    except ValueError:
+        continue
+    sys.exit('read: ' + bad[:9])
+END
+    for kind in 'as it is' none refuses nothing 'other arguments' 'other value'; do
+        run "$PYTHON" -S -E read.py "$ROOT/build" "$kind"
+        echo "$kind: $output"
+        [ "$status" = 0 ]
+    done
 }
 
 @test "user and password: right, wrong, missing; a token that is no longer good is renewed" {

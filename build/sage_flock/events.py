@@ -91,27 +91,30 @@ class Log(object):
 
 
 def _members(pairs):
-    return ', '.join(['%s: %s' % (_json(key), _json(value)) for key, value in pairs])
+    return ', '.join(['%s: %s' % (as_json(key), as_json(value, _TEXT_LIMIT)) for key, value in pairs])
 
 
-def _json(value):
-    """`value` as JSON in ASCII; to import json would cost more than a lock does."""
+def as_json(value, limit=None):
+    """`value` as JSON in ASCII, without the json module, whose import would cost
+    more than a lock does.  Texts are cut at `limit` characters."""
     if value is None or value is True or value is False:
         return {None: 'null', True: 'true', False: 'false'}[value]
+    if isinstance(value, dict):
+        return '{%s}' % ', '.join(['%s: %s' % (as_json(key), as_json(one, limit)) for key, one in value.items()])
+    if isinstance(value, (list, tuple)):
+        return '[%s]' % ', '.join([as_json(one, limit) for one in value])
     if isinstance(value, float):
         return '%.6f' % value
-    if isinstance(value, (list, tuple)):
-        return '[%s]' % ', '.join([_json(one) for one in value])
     if not hasattr(value, 'lower'):
         return '%d' % value
     if not value.strip(_PLAIN):
-        return '"%s"' % value[:_TEXT_LIMIT]
-    if not python.PY3:
+        return '"%s"' % str(value[:limit])
+    if isinstance(value, bytes):        # Python 2
         value = value.decode('utf-8', 'replace')
-    return '"%s"' % ''.join([_json_char(char) for char in value[:_TEXT_LIMIT]])
+    return '"%s"' % ''.join([_escaped(char) for char in value[:limit]])
 
 
-def _json_char(char):
+def _escaped(char):
     code = ord(char)
     if 32 <= code < 127 and char not in '"\\':
         return str(char)

@@ -83,8 +83,11 @@ def quoted(argv, limit=72):
 
     It is for people, so it is cut at `limit` characters, with an ellipsis.
     """
-    if len(argv) > 3 and argv[1] == '-S' and argv[3].endswith('/sage-flock'):
-        argv = ['sage-flock'] + list(argv[4:])      # as $(SAGE_FLOCK) wrote it
+    if len(argv) > 4 and argv[1] == '-S':
+        if argv[3].endswith('/sage-flock'):
+            argv = ['sage-flock'] + list(argv[4:])      # as $(SAGE_FLOCK) wrote it
+        elif argv[3].endswith('/sage_spkg/__main__.py'):
+            argv = argv[4:]                             # as build/bin/sage-spkg did
     words = []
     length = 0
     for word in argv:

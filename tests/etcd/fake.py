@@ -8,6 +8,7 @@ Listens on loopback, writes its address to FILE and says `ready`.  MODE, what be
     length     by a reply of a length with thousands of digits
     page       by an HTML page
     list       by JSON that is none of etcd's
+    half       by the first half of a reply without a length
     broken     by HTTP 502
     empty      by nothing: the connection is closed
     endless    by a reply that does not end
@@ -24,6 +25,7 @@ REPLIES = {
     'length': b'HTTP/1.1 200 OK\r\nContent-Length: ' + b'9' * 5000 + b'\r\n\r\n{}',
     'page': b'HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n<html>welcome</html>',
     'list': b'HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n[1, 2, 3]',
+    'half': b'HTTP/1.0 200 OK\r\n\r\n{"header":{"clust',
     'broken': b'HTTP/1.1 502 Bad Gateway\r\nContent-Length: 5\r\n\r\nsorry',
     'empty': b'',
     'endless': b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n' + b'5\r\naaaaa\r\n' * 100,

@@ -12,7 +12,8 @@ is therefore put such that twice is as good as once.
 import binascii
 import time
 
-from sage_flock import fastjson, python
+from sage_flock import python
+from sage_flock.events import as_json
 from sage_flock.python import now
 from sage_flock.messages import Failure, reason
 
@@ -138,16 +139,23 @@ class Client(object):
         if self._wire:
             # The server may have hung up on an idle connection: no reason to leave it.
             try:
-                return _answer_of(self._send(self._wire, path, question, until).reply(until))
+                return self._answer(path, question, until)
             except _NoAnswer:
                 self.close()
                 self.tries += 1
         self._wire = _Wire(self.servers[0], self._tls, until)
-        return _answer_of(self._send(self._wire, path, question, until).reply(until))
+        return self._answer(path, question, until)
+
+    def _answer(self, path, question, until):
+        reply = self._send(self._wire, path, question, until).reply(until)
+        if reply.length is None:        # its end was the connection's
+            self.close()
+        return _meaning(reply, reply.body)
 
     def _send(self, wire, path, question, until):
-        body = fastjson.dumps(question).encode('ascii')
-        head = ['POST %s HTTP/1.1' % path, 'Host: ' + wire.name,
+        body = as_json(question).encode('ascii')
+        # To HTTP/1.0 nobody replies in chunks.
+        head = ['POST %s HTTP/1.0' % path, 'Host: ' + wire.name, 'Connection: keep-alive',
                 'Content-Type: application/json', 'Content-Length: %d' % len(body)]
         if self._token:
             head.append('Authorization: ' + self._token)
@@ -270,37 +278,32 @@ class _Reply(object):
     """An HTTP reply, taken apart as it comes in.
 
     status  number and words of its first line; None before that is there
+    length  of its body, in bytes; None: it ends with the connection
     body    what there is of it, less what the reader took
     whole   has all of it come?
     """
 
     def __init__(self):
-        self.status = None
+        self.status = self.length = None
         self.body = b''
         self.whole = False
-        self._raw = b''
-        self._left = None       # bytes of the body to come; None: as many as do
-        self._chunked = False
 
     def feed(self, data):
         """Take in `data`; b'' is the connection's end."""
-        self._raw += data
+        self.body += data
         if self.status is None:
             self._read_head()
-        if self.status is not None:
-            try:
-                self._read_body()
-            except ValueError:
-                raise _NoAnswer('its reply is no HTTP', lasting=True)
+        if self.length is not None:
+            self.whole = len(self.body) >= self.length
+        elif not data:
+            self.whole = self.status is not None
         if not data and not self.whole:
-            if self.status is None or self._chunked or self._left is not None:
-                raise _NoAnswer('the connection was closed')
-            self.whole = True
-        if len(self._raw) + len(self.body) > _BODY_LIMIT:
+            raise _NoAnswer('the connection was closed')
+        if len(self.body) > _BODY_LIMIT:
             raise _NoAnswer('its reply has no end', lasting=True)
 
     def _read_head(self):
-        head, end, rest = self._raw.partition(b'\r\n\r\n')
+        head, end, rest = self.body.partition(b'\r\n\r\n')
         if not b'HTTP/1.'.startswith(head[:7]) or (not end and len(head) > _HEAD_LIMIT):
             raise _NoAnswer('its reply is no HTTP', lasting=True)
         if not end:
@@ -310,54 +313,24 @@ class _Reply(object):
         for line in lines[1:]:
             name, _, value = line.partition(b':')
             name, value = name.strip().lower(), value.strip().lower()
-            if name == b'transfer-encoding':
-                self._chunked = value == b'chunked'
-            elif name == b'content-length':
+            if name == b'content-length':
                 if not python.is_number(python.text(value)):
                     raise _NoAnswer('its reply is no HTTP', lasting=True)
-                self._left = int(value)
-        self._raw = rest
-
-    def _read_body(self):
-        if not self._chunked:
-            part = self._raw if self._left is None else self._raw[:self._left]
-            self.body += part
-            self._raw = self._raw[len(part):]
-            if self._left is not None:
-                self._left -= len(part)
-                self.whole = not self._left
-            return
-        while not self.whole:
-            size, newline, rest = self._raw.partition(b'\r\n')
-            if not newline:
-                return
-            size = int(size.partition(b';')[0], 16)
-            if size < 0:
-                raise ValueError
-            if size == 0:
-                # Behind the last chunk may stand more headers, up to an empty line.
-                self.whole = rest.startswith(b'\r\n') or b'\r\n\r\n' in rest
-                return
-            if len(rest) < size + 2:
-                return
-            self.body += rest[:size]
-            self._raw = rest[size + 2:]
-
-
-def _answer_of(reply):
-    return _meaning(reply, reply.body)
+                self.length = int(value)
+        self.body = rest
 
 
 def _meaning(reply, data):
     """The dict that the bytes `data` of `reply` say; Refused, or _NoAnswer."""
     try:
-        answer = fastjson.loads(data.decode('utf-8'))
+        answer = _read(data.decode('utf-8'))
         if not isinstance(answer, dict):
             raise ValueError
     except ValueError:
         said = python.text(data[:60]).strip().split('\n')[0]
         if reply.status.startswith('200'):
-            raise _NoAnswer('its reply is not etcd\'s: ' + said, lasting=True)
+            # Without a length it may be the half of one.
+            raise _NoAnswer('its reply is not etcd\'s: ' + said, lasting=reply.length is not None)
         raise _NoAnswer('HTTP %s: %s' % (reply.status, said), lasting=reply.status[:1] != '5')
     error = answer.get('error')
     if error is None:
@@ -369,6 +342,44 @@ def _meaning(reply, data):
     if code in _FINAL:
         raise Refused(code, message)
     raise _NoAnswer(message)
+
+
+class _Plain(object):
+    """What the C half of json makes a reader from: no hooks."""
+
+    strict = True
+    encoding = 'utf-8'      # of bytes, on Python 2
+    object_hook = object_pairs_hook = array_hook = None
+    parse_float = float
+    parse_int = int
+    parse_constant = float
+    memo = {}
+
+
+try:
+    from _json import make_scanner      # not before 2.7 and 3.1
+    _scan = make_scanner(_Plain)
+except Exception:                       # the name is Python's own affair
+    _scan = None
+
+
+def _read(text):
+    """The value that `text` (unicode) stands for as JSON; ValueError if for none.
+
+    The other half of json imports re, which costs more than all the rest of
+    taking a lock on etcd does.  Whatever goes wrong here, it has the last word.
+    """
+    try:
+        value, end = _scan(text, 0)
+        if not text[end:].strip():
+            return value
+    except Exception:
+        pass
+    import json
+    try:
+        return json.loads(text)
+    except RuntimeError:
+        raise ValueError('nested too deep')
 
 
 def encoded(key):
