@@ -92,7 +92,7 @@ class Command(object):
                 return self._spawn('/bin/sh', ['sh', self.path] + self.argv[1:], relay)
             child = posix.fork()
         except OSError as error:
-            raise _cannot_run(self.argv[0], error)
+            raise _cannot_run(self.path, error)
         if child == 0:
             try:
                 for number in relay.changed + _PYTHON_IGNORES:
@@ -100,7 +100,7 @@ class Command(object):
                 relay.leave_to_command()
                 self._exec()
             except Failure as failure:
-                say(str(failure))
+                say(str(failure) + failure.hint)
                 posix._exit(failure.status)
             finally:
                 posix._exit(CANNOT_RUN)
@@ -115,7 +115,7 @@ class Command(object):
             posix.execve(self.path, self.argv, self.environment)
         except OSError as error:
             if error.errno != errno.ENOEXEC:
-                raise _cannot_run(self.argv[0], error)
+                raise _cannot_run(self.path, error)
         # A script without #!: shells and flock(1) run it with sh, and so do we.
         posix.execve('/bin/sh', ['sh', self.path] + self.argv[1:], self.environment)
 
@@ -281,19 +281,26 @@ def find(name):
             mode = posix.stat(candidate).st_mode
         except (OSError, ValueError, TypeError) as error:
             if getattr(error, 'errno', None) == errno.EACCES:
-                denied = denied or error
+                denied = denied or (candidate, reason(error))
             continue
-        if mode & 0o170000 != 0o040000 and posix.access(candidate, posix.X_OK):
+        if mode & 0o170000 == 0o040000:
+            denied = candidate, 'it is a folder'
+        elif posix.access(candidate, posix.X_OK):
             return candidate
-        denied = OSError(errno.EACCES, 'Permission denied')
+        else:
+            denied = candidate, 'Permission denied (chmod +x makes it a program)'
     if denied:
-        raise _cannot_run(name, denied)
+        raise Failure(denied[0], 'cannot be run: ' + denied[1], CANNOT_RUN)
     raise Failure(name or "''", 'command not found', NOT_FOUND)
 
 
-def _cannot_run(name, error):
-    return Failure(name, 'cannot be run: ' + reason(error),
-                   NOT_FOUND if error.errno == errno.ENOENT else CANNOT_RUN)
+def _cannot_run(path, error):
+    """The Failure of a program that was found at `path` and not run."""
+    if error.errno != errno.ENOENT:
+        return Failure(path, 'cannot be run: ' + reason(error), CANNOT_RUN)
+    failure = Failure(path, 'cannot be run: ' + reason(error), NOT_FOUND)
+    failure.hint = ' (what its first line names to run it is not there)'
+    return failure
 
 
 def end_like(status):

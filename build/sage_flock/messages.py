@@ -22,7 +22,9 @@ _INVISIBLE = ((0xad, 0xad), (0x600, 0x605), (0x61c, 0x61c), (0x6dd, 0x6dd), (0x7
 
 
 class Failure(Exception):
-    """Why we cannot go on: prints `what: why`, ends with `status`."""
+    """Why we cannot go on: prints `what: why` with `hint` after it; ends with `status`."""
+
+    hint = ''
 
     def __init__(self, what, why, status=FAILED):
         Exception.__init__(self, '%s: %s' % (what, why))
