@@ -4,7 +4,7 @@
 
 load lib
 
-# with_flock WORDS...: the self-test of this folder where flock(2) does as the Python WORDS say.
+# with_flock WORDS...: runs the self-test of this folder with a flock(2) that does what the Python WORDS say.
 with_flock() {
     "$PYTHON" -S -c 'import sys; sys.path.insert(0, sys.argv[1])
 import fcntl
