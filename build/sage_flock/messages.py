@@ -92,7 +92,9 @@ def quoted(argv, limit=72):
         length += len(words[-1]) + 1
         if length > limit:
             break
-    return shortened(' '.join(words + ['...'] * (len(words) < len(argv))), limit)
+    if len(words) < len(argv):
+        words.append('...')
+    return shortened(' '.join(words), limit)
 
 
 def shortened(line, limit=72):
@@ -115,7 +117,9 @@ def listed(names):
     """The words `names` as a clause; of many the first, and how many more."""
     if len(names) > _NAMED:
         names = names[:_NAMED] + ['%d more' % (len(names) - _NAMED)]
-    return ' and '.join([', '.join(names[:-1])] * (len(names) > 1) + names[-1:])
+    if len(names) < 2:
+        return ''.join(names)
+    return ', '.join(names[:-1]) + ' and ' + names[-1]
 
 
 def duration(seconds):

@@ -267,7 +267,7 @@ def _end_open_calls(calls, holds, builds):
         ends = {}       # by mode: when the next one to get it in that mode did
         for call in reversed(users):
             if call.open:
-                others = ['exclusive'] + ['shared'] * (call.mode == 'exclusive')
+                others = ['exclusive', 'shared'] if call.mode == 'exclusive' else ['exclusive']
                 call.end = min([call.end] + [ends[mode] for mode in others if mode in ends])
             ends[call.mode] = call.got
 

@@ -124,9 +124,8 @@ def _wait(call, report, width, paint):
 
 def who(call):
     """Package and command of a call, as far as there are any."""
-    parts = [_text(call.package)] * bool(call.package)
-    parts.append("'%s'" % _text(call.command) if call.command else '%d' % call.pid)
-    return ' '.join(parts)
+    what = "'%s'" % _text(call.command) if call.command else '%d' % call.pid
+    return '%s %s' % (_text(call.package), what) if call.package else what
 
 
 def _strangers(call):

@@ -21,7 +21,7 @@ def trace(report):
     for row in rows.rows(report):
         for number, lane in enumerate(rows.lanes(row.calls)):
             thread = len(names) + 1
-            names.append((thread, row.label + (' (%d)' % (number + 1)) * (number > 0)))
+            names.append((thread, '%s (%d)' % (row.label, number + 1) if number else row.label))
             for call in lane:
                 where[call] = thread
                 slices += _slices(call, thread, report)
