@@ -13,12 +13,14 @@ endif
 
 PREFIX ?= /usr/local
 PACKAGES := $(notdir $(wildcard $(TOP)/build/pkgs/*))
-KIT_GOALS := all optional list report locks $(PACKAGES) $(PACKAGES:%=check-%) \
-    $(sort $(PACKAGES:%=%-uninstall) $(filter %-uninstall,$(MAKECMDGOALS)))
+OTHER_GOALS := check bench install uninstall adopt clean help
+# What is no goal at all goes to the kit as well, which says what there is instead.
+KIT_GOALS := $(sort all optional list report locks $(PACKAGES) $(PACKAGES:%=check-%) $(PACKAGES:%=%-uninstall) \
+    $(filter-out $(OTHER_GOALS) kit prefix Makefile,$(MAKECMDGOALS)))
 INSTALLED = $(DESTDIR)$(PREFIX)/lib/sage-flock
 SHARE = $(DESTDIR)$(PREFIX)/share
 
-.PHONY: $(KIT_GOALS) kit check bench install uninstall adopt clean help
+.PHONY: $(KIT_GOALS) kit $(OTHER_GOALS)
 
 # All goals of the kit in one make: two would build what both need at the same time.
 all: kit
@@ -28,7 +30,7 @@ $(filter-out all,$(KIT_GOALS)): kit
 # On every core, unless -j says otherwise: whatever was said is in MAKEFLAGS, once make runs a recipe.
 cores = $(shell nproc 2>/dev/null || getconf _NPROCESSORS_ONLN 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 1)
 kit:
-	@$(MAKE) --no-print-directory $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(cores)) \
+	@SAGE_GOALS='$(OTHER_GOALS)' $(MAKE) --no-print-directory $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(cores)) \
 	    -f $(TOP)/build/make/Makefile $(or $(filter $(KIT_GOALS),$(MAKECMDGOALS)),all)
 
 check:
@@ -77,7 +79,7 @@ uninstall: prefix
 	    { echo 'sage-flock: uninstall: nothing in $(DESTDIR)$(PREFIX) (PREFIX=); a package: make NAME-uninstall' >&2; exit 2; }
 	for tool in sage-flock sage-flock-report; do \
 	    link=$(DESTDIR)$(PREFIX)/bin/$$tool; \
-	    [ "$$(readlink $$link)" != ../lib/sage-flock/build/bin/$$tool ] || rm -f $$link || exit; \
+	    case $$(readlink $$link) in ../lib/sage-flock/build/bin/$$tool) rm -f $$link || exit ;; esac; \
 	done
 	rm -f $(SHARE)/man/man1/sage-flock.1 $(SHARE)/man/man1/sage-flock-report.1 $(SHARE)/zsh/site-functions/_sage-flock \
 	    $(SHARE)/bash-completion/completions/sage-flock $(SHARE)/bash-completion/completions/sage-flock-report

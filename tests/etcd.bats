@@ -348,6 +348,29 @@ MAKE
     end_etcd other
 }
 
+@test "a server that does not answer is told of before it is given up, and with -q it is not" {
+    on_etcd
+    mkdir other
+    new_etcd other
+    on_etcd other
+    kill -STOP "$(cat other/0.pid)"
+    start Q -q y.lock
+    start A x.lock
+    expect 'sage-flock: x.lock: no answer from etcd yet (127.0.0.1:*: no answer in time): trying for [78].* s more'
+    kill -CONT "$(cat other/0.pid)"
+    expect '[QA] in'
+    expect '[QA] in'
+    leaves Q
+    ends Q 0
+    leaves A
+    ends A 0
+    kill -KILL "$(cat other/0.pid)"
+    start B x.lock
+    expect 'sage-flock: x.lock: no answer from etcd yet (127.0.0.1:*: Connection refused): trying for [78].* s more'
+    kill -KILL -- "-$(pid B)"
+    end_etcd other
+}
+
 @test "no server at the start, or something else there: one line each, 125" {
     on_etcd
     export SAGE_FLOCK_LEASE=1

@@ -362,6 +362,29 @@ plain.so' ]
     SAGE_LOCAL=$PWD/tree SAGE_REBASE=false "$ROOT/build/bin/sage-rebase"
 }
 
+@test "a rebase that fails says which command did, and ends like it" {
+    mkdir -p tree/lib
+    echo >tree/lib/a.dll
+    printf '#!/bin/sh\nexit 5\n' >fails-5
+    chmod +x fails-5
+    PATH=$PWD:$PATH run rebased 'fails-5 --now'
+    [ "$status" = 5 ]
+    [ "$output" = "sage-rebase: fails-5 --now -O -T $PWD/tree/var/rebase.list: failed with status 5" ]
+    run rebased no-such-rebase
+    [ "$status" = 127 ]
+    [ "${lines[${#lines[@]} - 1]}" = "sage-rebase: no-such-rebase -O -T $PWD/tree/var/rebase.list: failed with status 127" ]
+}
+
+@test "a tree that cannot be read is named in one line" {
+    mkdir -p tree/lib tree/var tree/shut
+    echo >tree/lib/a.dll
+    chmod 0 tree/shut
+    SAGE_LOCAL=$PWD/tree SAGE_REBASE=echo run as_mere_mortal "$ROOT/build/bin/sage-rebase"
+    chmod 700 tree/shut
+    [ "$status" = 125 ]
+    [ "$output" = "sage-rebase: $PWD/tree/shut: cannot be read: Permission denied" ]
+}
+
 @test "the executables know a wrong command line when they see it" {
     for tool in sage-rebase sage-spkg sage-spkg-uninstall; do
         for words in --what 'a b c'; do

@@ -30,7 +30,7 @@ options
 proc
 events
 request
-debts jobserver
+debts jobserver hints
 messages
 python
 '''

@@ -22,7 +22,9 @@ _INVISIBLE = ((0xad, 0xad), (0x600, 0x605), (0x61c, 0x61c), (0x6dd, 0x6dd), (0x7
 
 
 class Failure(Exception):
-    """Why we cannot go on: says `what: why`, ends with `status`."""
+    """Why we cannot go on: says `what: why`, and `hint` behind it; ends with `status`."""
+
+    hint = ''
 
     def __init__(self, what, why, status=FAILED):
         Exception.__init__(self, '%s: %s' % (what, why))
@@ -83,8 +85,11 @@ def quoted(argv, limit=72):
 
     It is for people: cut at `limit` characters, with an ellipsis.
     """
-    if len(argv) > 3 and argv[1] == '-S' and argv[3].endswith('/sage-flock'):
-        argv = ['sage-flock'] + list(argv[4:])      # as $(SAGE_FLOCK) wrote it
+    if len(argv) > 4 and argv[1] == '-S':
+        if argv[3].endswith('/sage-flock'):
+            argv = ['sage-flock'] + list(argv[4:])      # as $(SAGE_FLOCK) wrote it
+        elif argv[3].endswith('/sage_spkg/__main__.py'):
+            argv = argv[4:]                             # as build/bin/sage-spkg did
     words = []
     length = 0
     for word in argv:

@@ -18,6 +18,7 @@ from sage_flock.python import now
 from sage_flock.messages import Failure, reason
 
 _PAUSE = 0.2                # seconds between two rounds of servers that do not answer
+_SILENCE = 2.0              # seconds after which it is said that none does
 _HEAD_LIMIT = 1 << 16       # bytes
 _BODY_LIMIT = 1 << 26
 
@@ -55,7 +56,11 @@ class Client(object):
     patience  seconds to go on asking while none answers
     tries     how often the last question was put before it was answered
     moves     how often another server had to be turned to
+    on_silence  called when nobody has answered for _SILENCE, with why, a str, and the seconds left to try; or None
     """
+
+    on_silence = None
+    _until = _notice = 0        # up to when the question is put, and when it is said that nobody answers
 
     def __init__(self, servers, patience):
         self.servers = list(servers)
@@ -73,7 +78,8 @@ class Client(object):
         Raises Refused, or Unreachable after `patience` seconds.
         """
         patience = self.patience if patience is None else patience
-        until = now() + patience
+        until = self._until = now() + patience
+        self._notice = now() + _SILENCE if self.on_silence and patience > _SILENCE else until
         self.tries = 0
         while True:
             silent = []
@@ -83,6 +89,7 @@ class Client(object):
                     return self._ask_here(path, question, min(until, share))
                 except _NoAnswer as why:
                     silent.append(('%s:%s' % self.servers[0], why))
+                    self._give_notice(why)
                     self._turn_to_next()
             if not [why for _, why in silent if not why.lasting] or now() + _PAUSE >= until:
                 raise Unreachable('no etcd server answers: ' + '; '.join(
@@ -103,6 +110,12 @@ class Client(object):
         if self._wire:
             self._wire.close()
             self._wire = None
+
+    def _give_notice(self, why):
+        """It is said once, when it is due, that nobody answers."""
+        if self._notice <= now() < self._until:
+            self._notice = self._until
+            self.on_silence('%s:%s: %s' % (self.servers[0] + (why,)), self._until - now())
 
     def _turn_to_next(self):
         self.close()
@@ -143,11 +156,22 @@ class Client(object):
             except _NoAnswer:
                 self.close()
                 self.tries += 1
-        self._wire = _Wire(self.servers[0], self._tls, until)
+        # One that takes so long to connect is tried once more after the notice.
+        self._wire = _Wire(self.servers[0], self._tls, min(until, max(self._notice, now() + _PAUSE)))
         return self._answer(path, question, until)
 
     def _answer(self, path, question, until):
-        reply = self._send(self._wire, path, question, until).reply(until)
+        """The answer of the server that we are connected to."""
+        self._send(self._wire, path, question, until)
+        reply = _Reply()
+        while not reply.whole:
+            data = self._wire.receive(min(until, max(self._notice, now() + _PAUSE)))
+            if data is not None:
+                reply.feed(data)
+            elif now() >= until:
+                raise _NoAnswer('no answer in time')
+            else:
+                self._give_notice('no answer in time')
         if reply.length is None:        # its end was the connection's
             self.close()
         return _meaning(reply, reply.body)
@@ -245,16 +269,6 @@ class _Wire(object):
             if self._is_timeout(error):
                 return None
             raise self._explained(error)
-
-    def reply(self, until):
-        """One whole _Reply."""
-        reply = _Reply()
-        while not reply.whole:
-            data = self.receive(until)
-            if data is None:
-                raise _NoAnswer('no answer in time')
-            reply.feed(data)
-        return reply
 
     def close(self):
         """Hang up."""

@@ -79,6 +79,7 @@ class _Life(object):
 
     def live(self):
         """Keep the lease until there is no more need to."""
+        self.place.client.on_silence = None     # the screen is the command's, unless the lock is lost
         while True:
             last = self.lease.until - _MARGIN * self.lease.seconds
             word = self._hear(min(self.lease.due, last) - now())

@@ -50,7 +50,7 @@ def open_named(name, path):
     try:
         return Lock(name, path, locks.open_file(path))
     except (OSError, ValueError, TypeError) as error:
-        raise Failure(path, 'cannot be opened: ' + reason(error))
+        raise Failure(locks.in_full(path), 'cannot be opened: ' + reason(error))
 
 
 def open_descriptor(number):
@@ -60,8 +60,8 @@ def open_descriptor(number):
     """
     try:
         posix.fstat(number)
-    except (OSError, OverflowError) as error:
-        raise Failure('descriptor %d' % number, reason(error))
+    except (OSError, OverflowError):
+        raise Failure('descriptor %d' % number, 'is not open (open it first, as in exec %d>FILE)' % number)
     return Lock(str(number), None, number)
 
 

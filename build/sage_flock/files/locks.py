@@ -79,6 +79,14 @@ def flock(fd, operation, name):
                 raise Failure(name, 'cannot be locked: ' + reason(error))
 
 
+def in_full(path):
+    """`path` as it reads from any folder, for messages: a bare name was looked for in the current one."""
+    try:
+        return path if '/' in path else posix.getcwd() + '/' + path
+    except OSError:         # that folder is gone
+        return path
+
+
 def open_file(path):
     """A descriptor on the lock file `path`, which the command inherits; that
     and the folders above it are made where missing.  Raises OSError, and
