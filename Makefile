@@ -79,7 +79,7 @@ uninstall: prefix
 	    { echo 'sage-flock: uninstall: nothing in $(DESTDIR)$(PREFIX) (PREFIX=); a package: make NAME-uninstall' >&2; exit 2; }
 	for tool in sage-flock sage-flock-report; do \
 	    link=$(DESTDIR)$(PREFIX)/bin/$$tool; \
-	    [ "$$(readlink $$link)" != ../lib/sage-flock/build/bin/$$tool ] || rm -f $$link || exit; \
+	    case $$(readlink $$link) in ../lib/sage-flock/build/bin/$$tool) rm -f $$link || exit ;; esac; \
 	done
 	rm -f $(SHARE)/man/man1/sage-flock.1 $(SHARE)/man/man1/sage-flock-report.1 $(SHARE)/zsh/site-functions/_sage-flock \
 	    $(SHARE)/bash-completion/completions/sage-flock $(SHARE)/bash-completion/completions/sage-flock-report

@@ -15,7 +15,8 @@
 # PYTHON, the interpreter; MAKE, the make; SHELL_UNDER_TEST, the shell that sh scripts run in.
 
 ROOT=${BATS_TEST_DIRNAME%/*}
-PYTHON=${PYTHON:-$(command -v python3 || command -v python || command -v python2)}
+PYTHON=${PYTHON:-$("$ROOT/build/bin/SAGE_FLOCK")}
+PYTHON=${PYTHON%% -S -E *}
 MAKE=${MAKE:-make}
 SHELL_UNDER_TEST=${SHELL_UNDER_TEST:-sh}
 PATIENCE=20

@@ -141,6 +141,6 @@ def _absolute(lock):
     if lock.fd is None:
         return lock.url
     try:
-        return posix.readlink('/proc/self/fd/%d' % lock.fd)
+        return python.path_behind(lock.fd)
     except OSError:
         return lock.name

@@ -1,4 +1,4 @@
-"""Who holds a lock, and what our ancestors are, from Linux's /proc.
+"""Who holds a lock, and how processes are related, from Linux's /proc.
 
 https://man7.org/linux/man-pages/man5/proc_locks.5.html lists every lock with
 the process that took it.  Without /proc everything here returns "unknown".
@@ -20,6 +20,30 @@ def mode_through(fd):
     return None
 
 
+def family(pid):
+    """The process `pid` and its descendants, as far as /proc tells: pairs of a
+    process id and when it was born."""
+    children = {}
+    for one in _all_pids():
+        children.setdefault(_stat(one)[1], []).append(int(one))
+    found = [pid]
+    for one in found:           # which grows meanwhile
+        found.extend(children.get(str(one), []))
+    return [(one, birth(one)) for one in found if birth(one)]
+
+
+def birth(pid):
+    """When the process was born, in any unit; None if there is none."""
+    state, _, born = _stat(pid)
+    if not born:
+        try:
+            posix.kill(pid, 0)
+            return None if posix.access('/proc/self/stat', posix.R_OK) else '?'
+        except OSError:
+            return None
+    return None if state in 'ZX' else born
+
+
 def stopped(gate):
     """The holders of the gate behind that descriptor: (their process ids, as
     far as /proc shows them; whether there are any and all of them are stopped)."""
@@ -33,12 +57,10 @@ def named(pids):
 
 
 def _stat(pid):
-    """A process's state, one letter, and its parent's id, both str; '' if it is gone."""
-    try:
-        data = python.read_file('/proc/%s/stat' % pid, 4096)
-    except OSError:
-        return '', ''
-    return (python.text(data).rpartition(')')[2].split() + ['', ''])[:2]
+    """The state of a process, one letter, its parent's id, and when it was
+    born, as str; '' each if it is gone."""
+    words = _text('/proc/%s/stat' % pid).rpartition(')')[2].split()
+    return (words[0], words[1], words[19]) if len(words) > 19 else ('', '', '')
 
 
 def _lockers(fd):
@@ -82,7 +104,7 @@ def ancestor(fd):
             return Ancestor(pid, mode)
         if not python.is_there('/proc/' + pid):       # then whoever still has the descriptor holds it
             for heir in line:
-                if _keeps('/proc/%s/fdinfo' % heir, _inode(fd)):
+                if _keeps(heir, _inode(fd)):
                     return Ancestor(heir, mode)
     return None
 
@@ -100,12 +122,9 @@ def _line_of_descent():
 def _is_sage_flock(pid):
     """Is the process a sage-flock: a Python whose script has that name?  It is
     our ancestor and has the lock, so nobody gains by pretending."""
-    try:
-        words = python.text(python.read_file('/proc/%s/cmdline' % pid, 4096)).split('\0')
-    except OSError:
-        return False
+    words = _text('/proc/%s/cmdline' % pid).split('\0')
     scripts = [word for word in words[1:] if not word.startswith('-')]
-    return 'py' in words[0].rpartition('/')[2] and scripts[0].rpartition('/')[2] == 'sage-flock'
+    return bool(scripts) and 'py' in words[0].rpartition('/')[2] and scripts[0].rpartition('/')[2] == 'sage-flock'
 
 
 def foreign(fd, known=()):
@@ -144,7 +163,7 @@ def locked_above(ours):
     """
     held = set()
     for pid in _line_of_descent():
-        locked = set(_locked_by(pid))
+        locked = set([line.split()[6].rpartition(':')[2] for line in _locks_of(pid)])
         try:
             if b'--jobserver' not in python.read_file('/proc/%s/environ' % pid, 1 << 22):
                 held -= locked
@@ -166,18 +185,18 @@ def _blocked():
     return [(words[5], words[6]) for words in waiting if len(words) > 6]
 
 
-def _locked_by(pid):
-    """The inodes, as the kernel writes them, that are locked through
-    descriptors of a process, which may have inherited them."""
-    folder = '/proc/%s/fdinfo' % pid
+def _locks_of(pid):
+    """The locks that a process has by its descriptors, inherited ones
+    included: lines, as the kernel writes them."""
+    folder = '/proc/%s/fdinfo/' % pid
     try:
         names = posix.listdir(folder)
     except OSError:         # gone, or another user's
         return
     for name in names:
-        for line in _lines(folder + '/' + name):
+        for line in _lines(folder + name):
             if line.startswith('lock:'):
-                yield line.split()[6].rpartition(':')[2]
+                yield line
 
 
 def _inodes_of(records):
@@ -204,33 +223,37 @@ def _inode(fd):
 
 
 def _keepers(inode):
-    """The processes that have a locked descriptor on that inode."""
-    return [int(name) for name in posix.listdir('/proc')
-            if name.isdigit() and _keeps('/proc/%s/fdinfo' % name, inode)]
+    """The processes with a locked descriptor on that inode."""
+    return [int(pid) for pid in _all_pids() if _keeps(pid, inode)]
 
 
-def _keeps(folder, inode):
-    try:
-        names = posix.listdir(folder)
-    except OSError:         # gone, or another user's
-        return False
-    for name in names:
-        for line in _lines(folder + '/' + name):
-            if line.startswith('lock:') and ' FLOCK ' in line and inode in line:
-                return True
+def _keeps(pid, inode):
+    for line in _locks_of(pid):
+        if ' FLOCK ' in line and inode in line:
+            return True
     return False
 
 
-def _command(pid):
+def _all_pids():
+    """The process ids, as str, of all there are; [] without /proc."""
     try:
-        words = python.text(python.read_file('/proc/%d/cmdline' % pid, 4096)).split('\0')
+        return [name for name in posix.listdir('/proc') if name.isdigit()]
     except OSError:
-        return '?'
-    return quoted([word for word in words if word] or ['?'])
+        return []
+
+
+def _command(pid):
+    words = [word for word in _text('/proc/%d/cmdline' % pid).split('\0') if word]
+    return quoted(words) if words else '?'
 
 
 def _lines(path):
+    return _text(path, 1 << 22).split('\n')
+
+
+def _text(path, limit=4096):
+    """The first `limit` bytes of a file as str; '' where it cannot be read."""
     try:
-        return python.text(python.read_file(path, 1 << 22)).split('\n')
+        return python.text(python.read_file(path, limit))
     except OSError:
-        return []
+        return ''

@@ -104,6 +104,11 @@ def is_there(path):
         return False
 
 
+def path_behind(fd):
+    """The path of the file that the descriptor `fd` is open on.  OSError without /proc."""
+    return posix.readlink('/proc/self/fd/%d' % fd)
+
+
 def now():
     """Seconds on the clock for measuring: from 3.3 on, one that is never set."""
     import time

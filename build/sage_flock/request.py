@@ -3,7 +3,7 @@
 import time
 
 from sage_flock import python
-from sage_flock.messages import quoted
+from sage_flock.messages import Failure, duration, quoted, say
 
 SHARED, EXCLUSIVE = 'shared', 'exclusive'
 HELD = 'SAGE_FLOCK_HELD'
@@ -59,6 +59,24 @@ class Request(object):
         if self.command:
             line += " to run '%s'" % quoted(self.command)
         return line + (': ' + who if who else '')
+
+
+    def is_covered(self, have, name):
+        """Does the lock called `name`, which the command that we run under
+        holds in the mode `have` (None: not), cover this call?"""
+        if have == SHARED and self.mode == EXCLUSIVE:
+            raise Failure(name, 'held shared by the command that this one runs under, '
+                          'so an exclusive lock would wait for itself')
+        return have is not None
+
+    def say_got(self, name, seconds):
+        """The wait for the lock called `name` is over, and has taken so long."""
+        say('got %s lock %s after %s' % (self.mode, name, duration(seconds)))
+
+    def say_not_got(self, name):
+        """The time to wait for it is over."""
+        if not self.quiet:
+            say('%s: not got within %s' % (name, duration(self.seconds)))
 
 
 class Hold(object):

@@ -136,7 +136,7 @@ class Taker(object):
 
     def take(self):
         """See take() of the module."""
-        if self.side and self.ancestors and self._covered_by(self._mode_of_ancestors()):
+        if self.side and self.ancestors and self._covers(self._mode_of_ancestors()):
             return self._run_nested()
         if not self.lock.ours and self._has_already():
             return self._hold()     # nothing to queue for, least of all behind who waits for it
@@ -144,7 +144,7 @@ class Taker(object):
         if in_gate and self.lock.take(self.request.mode, block=False):
             return self._got_at_once()
         under = None if self.lock.kept else self._unrecorded_ancestor()
-        if under and under.supervises and self._covered_by(under.mode):
+        if under and under.supervises and self._covers(under.mode):
             return self._run_nested()
         if not self.request.wait:
             return self._give_up()
@@ -204,17 +204,12 @@ class Taker(object):
 
     # ---- What it depends on
 
+    def _covers(self, have):
+        return self.request.is_covered(have, self.lock.name)
+
     def _mode_of_ancestors(self):
         from sage_flock.files import records
         return records.held_mode(self.ancestors, self.side)
-
-    def _covered_by(self, have):
-        """Does a lock held in the mode `have` (None: not held) by the command
-        that we run under cover this call?"""
-        if have == SHARED and self.request.mode == EXCLUSIVE:
-            raise Failure(self.lock.name, 'held shared by the command that this one runs under, '
-                          'so an exclusive lock would wait for itself')
-        return have is not None
 
     def _unrecorded_ancestor(self):
         """The proc.Ancestor of ours that holds the lock, though no record of

@@ -43,7 +43,7 @@ class Lock(object):
     def title(self):
         """Its name for people: of a descriptor the file as well, where /proc tells."""
         try:
-            return self.name if self.ours else '%s (%s)' % (self.name, posix.readlink('/proc/self/fd/%d' % self.fd))
+            return self.name if self.ours else '%s (%s)' % (self.name, python.path_behind(self.fd))
         except OSError:
             return self.name
 

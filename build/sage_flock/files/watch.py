@@ -163,8 +163,7 @@ class Watch(object):
 
     def _give_up(self):
         request = self.wait.request
-        if not request.quiet:
-            say('%s: not got within %s' % (self.wait.lock.name, duration(request.seconds)))
+        request.say_not_got(self.wait.lock.name)
         record = self.wait.record
         if record:
             record.remove()
