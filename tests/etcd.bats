@@ -17,7 +17,7 @@ teardown_file() {
     [ -n "$NO_ETCD" ] || end_etcd "$BATS_FILE_TMPDIR/etcd"
 }
 
-# new_etcd FOLDER [OPTION...]: a cluster of its own, until end_etcd FOLDER.
+# new_etcd FOLDER [OPTION...]: starts a cluster of its own, which runs until end_etcd FOLDER.
 new_etcd() {
     mkfifo "$1/says"
     "$PYTHON" "$ROOT/tests/etcd/servers.py" "$@" </dev/null >"$1/says" 2>&1 3>&- 9>&- &
@@ -31,14 +31,14 @@ end_etcd() {
     wait "$(cat "$1/pid")" 2>/dev/null || :
 }
 
-# on_etcd: bare names are locks there, in a folder of this test's own. on_etcd FOLDER: on another cluster.
+# on_etcd [FOLDER]: bare names are now locks on etcd, or on the cluster in FOLDER, in a folder of this test's own.
 on_etcd() {
     [ -z "$NO_ETCD" ] || skip "$NO_ETCD"
     export SAGE_LOCK_DIR
     SAGE_LOCK_DIR=etcd://$(cat "${1:-$BATS_FILE_TMPDIR/etcd}/address")/test/$BATS_TEST_NUMBER
 }
 
-# fake MODE [PORT]: SAGE_LOCK_DIR is at a server of etcd/fake.py.
+# fake MODE [PORT]: starts the server etcd/fake.py and points SAGE_LOCK_DIR at it.
 fake() {
     launch "fake_$1" "$PYTHON" "$ROOT/tests/etcd/fake.py" "$STAGE/fake" "$@"
     expect ready
@@ -46,7 +46,7 @@ fake() {
     SAGE_LOCK_DIR=etcd://$(cat "$STAGE/fake")/test
 }
 
-# says STATUS GLOB COMMAND...: it ends so, and this is its one line.
+# says STATUS GLOB COMMAND...: it ends with this status, and prints this one line.
 says() {
     local status=0 said
     said=$("${@:3}" 2>&1) || status=$?
@@ -56,7 +56,7 @@ says() {
     if [[ $said != $2 || $said = *$'\n'* ]]; then echo "^ where this was due: $2"; return 1; fi
 }
 
-# raw PATH JSON [TOKEN]: what etcd itself says.
+# raw PATH JSON [TOKEN]: the answer of etcd itself.
 raw() {
     local address=${SAGE_LOCK_DIR#etcd://}
     "$PYTHON" -c 'import sys; sys.path.insert(0, sys.argv[1]); import servers, json
@@ -65,7 +65,7 @@ print(json.dumps(said, sort_keys=True))' \
         "$ROOT/tests/etcd" "$(expr "${address%%[,/]*}" : '.*:\([0-9]*\)')" "$@"
 }
 
-# nothing_left: nobody holds and nobody waits for any lock of this test.
+# nothing_left: no lock of this test has a holder or a waiter.
 nothing_left() {
     sage-flock --status | tee status
     [ "$(wc -l <status)" = 1 ]
@@ -404,6 +404,29 @@ MAKE
     end_etcd other
 }
 
+@test "a server that does not answer is reported before it is given up, and with -q it is not" {
+    on_etcd
+    mkdir other
+    new_etcd other
+    on_etcd other
+    kill -STOP "$(cat other/0.pid)"
+    start Q -q y.lock
+    start A x.lock
+    expect 'sage-flock: x.lock: no answer from etcd yet (127.0.0.1:*: no answer in time): trying for [78].* s more'
+    kill -CONT "$(cat other/0.pid)"
+    expect '[QA] in'
+    expect '[QA] in'
+    leaves Q
+    ends Q 0
+    leaves A
+    ends A 0
+    kill -KILL "$(cat other/0.pid)"
+    start B x.lock
+    expect 'sage-flock: x.lock: no answer from etcd yet (127.0.0.1:*: Connection refused): trying for [78].* s more'
+    kill -KILL -- "-$(pid B)"
+    end_etcd other
+}
+
 @test "no server at the start, or something else there: one line each, 125" {
     on_etcd
     export SAGE_FLOCK_LEASE=1
@@ -420,6 +443,7 @@ garbage|its reply is no HTTP
 length|its reply is no HTTP
 page|its reply is not etcd's: <html>welcome</html>
 list|its reply is not etcd's: \[1, 2, 3\]
+half|its reply is not etcd's: {"header":{"clust
 broken|HTTP 502 Bad Gateway: sorry
 empty|the connection was closed
 endless|no answer in time
@@ -468,6 +492,42 @@ MODES
     nothing_left
 }
 
+@test "what servers say is read, whatever has become of Python's own names for that" {
+    cat >read.py <<'END'
+import sys
+sys.path.insert(0, sys.argv[1])
+kind = sys.argv[2]
+
+class Other(object):
+    """_json, and it is another one."""
+    @staticmethod
+    def make_scanner(context):
+        if kind == 'refuses':
+            raise AttributeError('context.something_new')
+        return {'other arguments': lambda text: text, 'other value': lambda text, at: 7}.get(kind)
+
+if kind != 'as it is':
+    sys.modules['_json'] = None if kind == 'none' else Other
+from sage_flock.etcd import http
+if kind != 'as it is':
+    del sys.modules['_json']
+if http._read(b' {"a": [1, "\\u00e9", true, null, 1.5]}\n'.decode('ascii')) != {
+        'a': [1, b'\xe9'.decode('latin-1'), True, None, 1.5]}:
+    sys.exit('wrong')
+for bad in '', '{', '{"a": 1} 2', '[' * 100000:
+    try:
+        http._read(bad + b''.decode('ascii'))
+    except ValueError:
+        continue
+    sys.exit('read: ' + bad[:9])
+END
+    for kind in 'as it is' none refuses nothing 'other arguments' 'other value'; do
+        run "$PYTHON" -S -E read.py "$ROOT/build" "$kind"
+        echo "$kind: $output"
+        [ "$status" = 0 ]
+    done
+}
+
 @test "user and password: right, wrong, missing; a token that is no longer good is renewed" {
     on_etcd
     mkdir other
@@ -486,7 +546,7 @@ MODES
     expect 'A in'
     ETCDCTL_USER=root:secret SAGE_FLOCK_LEASE=2 start B x.lock
     expect_waiting exclusive x.lock B
-    # A new password, be it the same, ends the tokens given out before.
+    # A new password, even the same one, ends all tokens given out before.
     token=$(raw /v3/auth/authenticate '{"name": "root", "password": "secret"}' | sed 's/.*"token": "\(.*\)".*/\1/')
     raw /v3/auth/user/changepw '{"name": "root", "password": "secret"}' "$token"
     leaves A

@@ -2,7 +2,7 @@
 # every make
 load lib
 
-# makefile LINE...: a Makefile here, behind the fragments named in `fragments`.
+# makefile LINE...: writes a Makefile that includes the fragments named in `fragments`, and then has these lines.
 makefile() {
     {
         for fragment in ${fragments:-flock}; do
@@ -12,7 +12,7 @@ makefile() {
     } >Makefile
 }
 
-# in_each_shell COMMAND: with $shell as each of the shells on which the scripts are tried.
+# in_each_shell COMMAND: runs it with $shell set to each shell in turn.
 in_each_shell() {
     for shell in "${SHELL_UNDER_TEST:-sh}" dash bash mksh ksh zsh 'busybox sh'; do
         command -v "${shell%% *}" >/dev/null || continue
@@ -242,7 +242,7 @@ does_not_run() {
     [ ! -e rebase.lock ]
 }
 
-@test "a rebase has the tree to itself, and is told its DLLs, in order, on a list" {
+@test "a rebase has the tree to itself, and gets its DLLs, in order, on a list" {
     mkdir -p tree/lib tree/var/build
     touch tree/lib/b.dll tree/lib/a.dll tree/lib/c.txt tree/var/build/d.dll
     printf '#!/bin/sh\necho "$1 $2"\ncat "$3"\nexec actor R\n' >stand-in
@@ -258,7 +258,7 @@ does_not_run() {
     ends R 0
 }
 
-# rebased: what the rebase of the tree was told, if there was one.
+# rebased: the arguments of the tree's rebase, if there was one.
 rebased() {
     SAGE_LOCAL=$PWD/tree SAGE_REBASE="${1:-echo}" "$ROOT/build/bin/sage-rebase"
 }
@@ -334,7 +334,7 @@ plain.so' ]
     expect_nothing_more
 }
 
-@test "a rebase, and a pip that uninstalls, told to stop: the lock is kept until they have" {
+@test "a rebase, and a pip that uninstalls, ended by TERM: the lock is kept until they have ended" {
     mkdir -p tree/lib tree/var/installed/p
     echo >tree/lib/a.dll
     echo p >tree/var/installed/p/requirements.txt
@@ -394,6 +394,29 @@ plain.so' ]
     SAGE_LOCAL=$PWD/tree SAGE_REBASE=false "$ROOT/build/bin/sage-rebase"
 }
 
+@test "a rebase that fails says which command did, and ends like it" {
+    mkdir -p tree/lib
+    echo >tree/lib/a.dll
+    printf '#!/bin/sh\nexit 5\n' >fails-5
+    chmod +x fails-5
+    PATH=$PWD:$PATH run rebased 'fails-5 --now'
+    [ "$status" = 5 ]
+    [ "$output" = "sage-rebase: fails-5 --now -O -T $PWD/tree/var/rebase.list: failed with status 5" ]
+    run rebased no-such-rebase
+    [ "$status" = 127 ]
+    [ "${lines[${#lines[@]} - 1]}" = "sage-rebase: no-such-rebase -O -T $PWD/tree/var/rebase.list: failed with status 127" ]
+}
+
+@test "a tree that cannot be read is named in one line" {
+    mkdir -p tree/lib tree/var tree/shut
+    echo >tree/lib/a.dll
+    chmod 0 tree/shut
+    SAGE_LOCAL=$PWD/tree SAGE_REBASE=echo run as_mere_mortal "$ROOT/build/bin/sage-rebase"
+    chmod 700 tree/shut
+    [ "$status" = 125 ]
+    [ "$output" = "sage-rebase: $PWD/tree/shut: cannot be read: Permission denied" ]
+}
+
 @test "the executables know a wrong command line when they see it" {
     for tool in sage-rebase sage-spkg sage-spkg-uninstall; do
         for words in --what 'a b c'; do
@@ -407,7 +430,7 @@ plain.so' ]
     [ "$status" = 2 ]
 }
 
-# Most of it would not fail there: make 3.81 takes `X != Y` for a variable called `X !`.
+# Most of it would not fail on make 3.81, which takes `X != Y` for a variable called `X !`.
 @test "nothing is used that GNU make 3.81 lacks" {
     for word in '^[[:space:]]*define [^ ]* *[:?+!]*=' '!=' '::=' '\.ONESHELL' '\.SHELLFLAGS' '\.RECIPEPREFIX' \
             '\.EXTRA_PREREQS' '\.SHELLSTATUS' '^ *private ' '^ *undefine ' '^ *-*load ' '&:' \

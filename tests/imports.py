@@ -13,7 +13,7 @@ import sys
 
 ORDER = '''
 call report.call
-status selftest events
+status selftest
 files etcd
 files.waiting files.listing files.sweep etcd.keeper etcd.waiting
 files.watch
@@ -28,8 +28,9 @@ report.log
 command sweeps slots
 options
 proc
+events
 request
-debts jobserver fastjson
+debts jobserver hints
 messages
 python
 '''

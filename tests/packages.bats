@@ -53,6 +53,22 @@ newer() {
     touch -t 203001010000 "$@"
 }
 
+# hears GLOB: as expect, but for the last lines of makes, which come when they may.
+hears() {
+    local line
+    while IFS= read -r -t "$PATIENCE" -u 9 line; do
+        echo "  $line"
+        [[ ! $line =~ ^[0-9]+\ (of\ [0-9]+\ )?packages?\ in\  ]] || continue
+        # shellcheck disable=SC2053 # a pattern is what it is
+        if [[ $line = $1 ]]; then
+            return
+        fi
+        break
+    done
+    echo "^ where this was due: $1"
+    return 1
+}
+
 # says_once COMMAND...: it fails as bad data does: status 2, and beside make's own last word one line.
 says_once() {
     run "$@"
@@ -82,7 +98,7 @@ exec(compile(open(__file__).read(), __file__, 'exec'))
 EOF
     cat >bin/python <<EOF
 #!/bin/sh
-case "\$*" in *sage_spkg*--merge\ *) shift 2; set -- -S -E "$PWD/bin/halting.py" "\$@" ;; esac
+case "\$*" in *sage_spkg*) shift 2; set -- -S -E "$PWD/bin/halting.py" "\$@" ;; esac
 exec "$PYTHON" "\$@"
 EOF
     chmod +x bin/python
@@ -96,7 +112,7 @@ package_of_two_files() {
 stand_in_the_middle() {
     halt_at lib
     SAGE_FLOCK_PYTHON=$PWD/bin/python launch M kit_itself "$@"
-    expect 'a 1.0: building, *'
+    hears 'a 1.0: building, log in *'
     expect 'in the middle'
 }
 
@@ -109,7 +125,7 @@ stand_in_the_middle() {
     [ "$(cat "$SAGE_LOCAL/lib/a")" = "1.0
 1.0" ]
     run kit -j8
-    [[ $output = *'Nothing to be done'* ]]
+    [ "$output" = 'nothing to do: all 3 packages are installed' ]
     kit -q
 }
 
@@ -219,7 +235,7 @@ mine" ]
     newer pkgs/a/version
     run kit
     [ "$status" = 2 ]
-    [[ $output = *"a 2.0: FAILED after "*", the end of $SAGE_LOCAL/var/log/a.log:"*"the reason"* ]]
+    [[ $output = *"a 2.0: FAILED after "*", the end of tree.[x]/var/log/a.log:"*"the reason"* ]]
     [ "$(cat "$SAGE_LOCAL/lib/a")" = 1.0 ]
     run kit list
     [[ $output = *'a '*2.0*default*1.0* ]]
@@ -232,7 +248,7 @@ mine" ]
     stand_in_the_middle a
     kit b
     open_gate halt
-    expect 'a 1.0: FAILED *'
+    hears '* a 1.0: FAILED *'
     expect '    sage-spkg: a: */lib/two belongs to b'
     ends M 2
     [ "$(tree)" = './lib
@@ -311,7 +327,7 @@ mine" ]
     package_of_two_files
     group=
     for signal in TERM INT HUP; do
-        # Make passes on TERM, and leaves the others to the terminal, which tells all.
+        # Make passes on TERM, and leaves the others to the terminal, which sends them to all.
         [ "$signal" = TERM ] || group=-
         while true; do
             while IFS= read -r -t 0.01 -u 9 line; do echo "  $line"; done   # make's own words
@@ -319,15 +335,15 @@ mine" ]
             stand_in_the_middle
             kill -s "$signal" -- "$group$(pid M)"
             open_gate halt
-            heard=$(expect 'a*: *')
-            [[ $heard = *'a 1.0: installed in '* ]] || break
+            heard=$(hears '*a*: *')
+            [[ $heard = *' a 1.0: installed in '* ]] || break
             # The gate was faster than the signal; then it is whole.
             fails wait "$(pid M)"
             [ "$(cat "$SAGE_LOCAL/var/installed/a/version")" = 1.0 ]
             kit a-uninstall
         done
         [[ $heard = *'a: took out what an interrupted run had left' ]]
-        expect 'a 1.0: stopped after * s, nothing of it is left'
+        hears '* a 1.0: stopped after * s, nothing of it is left'
         fails wait "$(pid M)"
         [ "$(tree)" = '' ]
     done
@@ -338,12 +354,12 @@ mine" ]
     make_gate never
     package a <<<'sh -c "echo \$\$ >compiler; echo compiling >$STAGE/events; read -r _ <$STAGE/never.gate"; true'
     launch M kit_itself
-    expect 'a 1.0: building, *'
+    hears 'a 1.0: building, log in *'
     expect 'compiling'
     compiler=$(cat "$SAGE_LOCAL"/var/build/a/*/work/compiler)
     kill -TERM "$(pid M)"
-    expect 'a 1.0: stopped after *'
-    # It has been told to stop, and is gone as soon as it gets around to it.
+    hears '* a 1.0: stopped after *'
+    # It has been asked to stop, and is gone as soon as it gets around to it.
     for _ in $(seq 200); do
         kill -0 "$compiler" 2>/dev/null || return 0
         sleep 0.1
@@ -397,7 +413,7 @@ mine" ]
     simple a
     run kit nosuch
     [ "$status" = 2 ]
-    [[ $output = *"No rule to make target"*nosuch* ]]
+    [[ $output = *'sage-flock: make nosuch: no such goal or package'* ]]
     run kit nosuch-uninstall
     [ "$status" = 2 ]
 }
@@ -441,21 +457,21 @@ EOF
     setup_kit
     two_with_gates
     launch M kit_itself
-    expect 'a 1.0: building, *'
+    hears 'a 1.0: building, log in *'
     expect 'a at work'
     launch N kit_itself
     expect 'a 1.0: waiting: another make*'
-    expect 'sage-flock: waiting for exclusive lock */package-a.lock *'
+    expect "sage-flock: waiting for exclusive lock package-a.lock to run 'sage-spkg a'*held by * 'sage-spkg a'*"
     open_gate a
     # One has b in hand, and the other waits for that.
     heard=
-    while [[ $heard != *'|b at work'* || $heard != *'waiting for exclusive lock '*'/package-b.lock '* ]]; do
+    while [[ $heard != *'|b at work'* || $heard != *'waiting for exclusive lock package-b.lock '* ]]; do
         IFS= read -r -t "$PATIENCE" -u 9 line
         echo "  $line"
         heard="$heard|$line"
     done
-    [[ $heard = *'|a 1.0: installed in '* ]]
-    [[ $heard = *'|a 1.0: is installed already'* ]]
+    [[ $heard = *'|[1/2] a 1.0: installed in '* ]]
+    [[ $heard = *'|[1/2] a 1.0: is installed already'* ]]
     [[ $heard = *'|b 1.0: waiting: another make'* ]]
     open_gate b
     ends M 0
@@ -469,16 +485,16 @@ EOF
     setup_kit
     two_with_gates
     launch M kit_itself a
-    expect 'a 1.0: building, *'
+    hears 'a 1.0: building, log in *'
     expect 'a at work'
     kill -KILL "$(pid M)"
     launch N kit_itself a
     expect 'a 1.0: waiting: another make*'
-    expect 'sage-flock: waiting for exclusive lock */package-a.lock *'
+    expect "sage-flock: waiting for exclusive lock package-a.lock to run 'sage-spkg a'*held by * 'sage-spkg a'*"
     open_gate a
-    expect 'a 1.0: installed in *'
-    expect 'sage-flock: got exclusive *'
-    expect 'a 1.0: is installed already'
+    hears '*a 1.0: installed in *'
+    hears 'sage-flock: got exclusive *'
+    hears '* a 1.0: is installed already'
     ends N 0
     [ "$(cat "$STAGE/built-a")" = 1.0 ]
 }
@@ -490,28 +506,28 @@ EOF
         rm -f "$STAGE/built-b"
         open_gate a
         kit a
-        IFS= read -r -u 9 _
+        hears 'a at work'
         launch M kit_itself
-        expect 'b 1.0: building, *'
+        hears 'b 1.0: building, log in *'
         expect 'b at work'
         [ $what = a-uninstall ] || newer pkgs/a/version
         launch N kit_itself $what
         [ $what = a-uninstall ] || expect 'a 1.0: waiting: another make*'
-        expect 'sage-flock: waiting for exclusive lock */package-a.lock *'
+        expect 'sage-flock: waiting for exclusive lock package-a.lock *'
         [ -e "$SAGE_LOCAL/include/a.h" ]
         open_gate b
-        expect 'b 1.0: installed in *'
+        hears '* b 1.0: installed in *'
         ends M 0
-        expect 'sage-flock: got exclusive *'
+        hears 'sage-flock: got exclusive *'
         if [ $what = a ]; then
-            expect 'a 1.0: building, *'
-            expect 'a at work'
+            hears 'a 1.0: building, log in *'
+            hears 'a at work'
             open_gate a
-            expect 'a 1.0: uninstalled'
-            expect 'a 1.0: installed in *'
+            hears 'a 1.0: uninstalled'
+            hears '* a 1.0: installed in *'
         else
-            expect 'a 1.0: uninstalled'
-            expect 'a: still needed by b'
+            hears 'a 1.0: uninstalled'
+            hears 'a: still needed by b'
         fi
         ends N 0
         kit b-uninstall a-uninstall
@@ -608,10 +624,10 @@ b '*' - '*' gone '*' 1.0' ]]
     IFS= read -r -u 9 _
     echo 2.0 >pkgs/a/version
     launch M kit_itself a
-    expect 'a 2.0: building, *'
+    hears 'a 2.0: building, log in *'
     expect 'a at work'
     kill -TERM "$(pid M)"
-    expect 'a 2.0: stopped after * s, 1.0 stays'
+    hears '* a 2.0: stopped after * s, 1.0 stays'
     fails wait "$(pid M)"
     [ "$(ls "$SAGE_LOCAL/var/build")" = '' ]
     echo 'echo >"$P/lib/mine"; touch "$P/../big"' >pkgs/a/spkg-install
@@ -634,14 +650,12 @@ b '*' - '*' gone '*' 1.0' ]]
     package b <<<'echo b >"$P/lib/more"'
     halt_at lib
     SAGE_FLOCK_PYTHON=$PWD/bin/python launch M kit_itself a
-    expect 'a 2.0: building, *'
-    expect 'a 1.0: uninstalled'
+    hears 'a 2.0: building, log in *'
+    hears 'a 1.0: uninstalled'
     expect 'in the middle'
     kit b
     open_gate halt
-    expect 'in the middle'      # of the older one's way back
-    open_gate halt
-    expect 'a 2.0: FAILED after * s, 1.0 stays, *'
+    hears '* a 2.0: FAILED after * s, 1.0 stays, *'
     expect '    sage-spkg: a: */lib/more belongs to b'
     ends M 2
     [ "$(tree)" = './bin
@@ -655,17 +669,49 @@ b '*' - '*' gone '*' 1.0' ]]
     [ "$(tree)" = '' ]
 }
 
-@test "who waits for a lock is told on the screen, not in the log" {
+@test "who waits for a lock is shown on the screen, not in the log" {
     setup_kit
     simple a
     held_by A "$SAGE_LOCAL/var/lock/rebase.lock"
     launch M kit_itself
-    expect 'a 1.0: building, *'
+    hears 'a 1.0: building, log in *'
     expect 'sage-flock: waiting for shared lock rebase.lock *'
     [ "$(tree)" = '' ]
     leaves A
-    expect 'sage-flock: got *'
-    expect 'a 1.0: installed in * s'
+    hears 'sage-flock: got *'
+    hears '* a 1.0: installed in * s'
+}
+
+@test "an install is in the log of locks, though it has to wait for nobody" {
+    setup_kit
+    simple a
+    kit
+    run "$PYTHON" - "$SAGE_LOCAL/var/log/locks.jsonl" <<'EOF'
+import json, sys
+for line in open(sys.argv[1]):
+    event = json.loads(line)
+    print('%s %s %s %s' % (event['event'], event['lock'].split('/')[-1], event['mode'], event['package']))
+EOF
+    [ "$output" = 'asked rebase.lock shared a
+got rebase.lock shared a
+asked pip.lock shared a
+got pip.lock shared a
+released pip.lock shared a
+released rebase.lock shared a' ]
+}
+
+@test "an install waits for pip.lock, which an uninstall has" {
+    setup_kit
+    simple a
+    held_by A "$SAGE_LOCAL/var/lock/pip.lock"
+    launch M kit_itself
+    hears 'a 1.0: building, log in *'
+    expect "sage-flock: waiting for shared lock pip.lock to run 'sage-spkg --merge-alone a'*"
+    [ "$(tree)" = '' ]
+    leaves A
+    hears 'sage-flock: got *'
+    hears '* a 1.0: installed in * s'
+    ends M 0
 }
 
 # The stand-in for Cygwin's rebase fails when another touches a DLL meanwhile. Package b comes while it sweeps for a.
@@ -677,11 +723,11 @@ rebase_while_b_comes() {
     export SAGE_REBASE="$PYTHON $ROOT/tests/drivers/rebase-stand-in.py"
     export REBASE_STAND_IN="echo sweeping >$STAGE/events; read -r _ <$STAGE/sweep.gate"
     launch A kit_itself a
-    expect 'a 1.0: building, *'
-    expect 'a 1.0: installed *'
-    expect 'sweeping'
+    hears 'a 1.0: building, log in *'
+    hears '* a 1.0: installed *'
+    hears 'sweeping'
     launch B kit_itself b
-    expect 'b 1.0: building, *'
+    hears 'b 1.0: building, log in *'
 }
 
 @test "a rebase and an install keep out of each other's way" {
@@ -690,9 +736,9 @@ rebase_while_b_comes() {
     expect 'sage-flock: waiting for shared lock rebase.lock *'
     open_gate sweep
     ends A 0
-    expect 'sage-flock: got *'
-    expect 'b 1.0: installed *'
-    expect 'sweeping'
+    hears 'sage-flock: got *'
+    hears '* b 1.0: installed *'
+    hears 'sweeping'
     open_gate sweep
     ends B 0
 }
@@ -701,11 +747,240 @@ rebase_while_b_comes() {
     setup_kit
     cp "$ROOT/tests/drivers/stand-in.py" build/bin/sage-flock
     rebase_while_b_comes
-    expect 'b 1.0: installed *'
-    expect 'sweeping'
+    hears '* b 1.0: installed *'
+    hears 'sweeping'
     open_gate sweep
     open_gate sweep
     ends A 2
+}
+
+# ---- What the screen shows of a build
+
+@test "each package that is done has its number, and the last line says what it was in all" {
+    setup_kit
+    package a b c <<<'echo >"$P/lib/a"'
+    simple b c
+    simple c
+    run kit
+    echo "$output"
+    [ "${lines[0]}" = 'c 1.0: building, log in tree.[x]/var/log/c.log' ]
+    [[ ${lines[1]} = '[1/3] c 1.0: installed in '*' s' ]]
+    [[ ${lines[3]} = '[2/3] b 1.0: installed in '*' s' ]]
+    [[ ${lines[5]} = '[3/3] a 1.0: installed in '*' s' ]]
+    [[ ${lines[6]} = '3 packages in '*' s; nobody waited' ]]
+    [ "${#lines[@]}" = 7 ]
+    [ "$(ls "$SAGE_LOCAL/var/plans")" = '' ]
+    # Only what is due counts, whichever way it was asked for; and a check is counted, too.
+    newer pkgs/b/version
+    run kit b
+    [[ $output = *'[1/1] b 1.0: installed in '*'
+1 package in '*' s; nobody waited' ]]
+    run kit check-c a
+    echo "$output"
+    [[ $output = *'/2] c 1.0: checked in '* ]]
+    [[ $output = *'2 packages in '*' s; nobody waited' ]]
+    # From elsewhere a log has its whole path.
+    run "$MAKE" --no-print-directory -C / -f "$PWD/build/make/Makefile" check-c
+    echo "$output"
+    [[ $output = "c 1.0: building, log in $SAGE_LOCAL/var/log/c.log"* ]]
+}
+
+@test "the last line adds up who waited" {
+    setup_kit
+    simple a
+    held_by A "$SAGE_LOCAL/var/lock/rebase.lock"
+    launch M kit_itself
+    hears 'a 1.0: building, log in *'
+    expect 'sage-flock: waiting for shared lock rebase.lock *'
+    leaves A
+    expect 'sage-flock: got *'
+    expect '[[]1/1[]] a 1.0: installed in * s'
+    expect '1 package in * s; locks: [0-9]* s waited, [0-9]* s of job slots lost'
+    ends M 0
+}
+
+@test "a build that fails says at its end what failed and what is left undone" {
+    setup_kit
+    package a <<<'exit 1'
+    simple b a
+    simple c b
+    simple d
+    simple e a
+    touch pkgs/e/spkg-install
+    run kit -k
+    echo "$output"
+    [ "$status" = 2 ]
+    [[ $output = *'/5] a 1.0: FAILED after '* ]]
+    [[ $output = *'
+failed: a
+left undone: b, c, e
+1 of 5 packages in '*' s; nobody waited'* ]]
+    [ "$(grep -c ' packages in ' <<<"$output")" = 1 ]
+    [ "$(ls "$SAGE_LOCAL/var/plans")" = '' ]
+    run kit
+    [ "$status" = 2 ]
+    [[ $output = *'
+failed: a
+left undone: b, c, e
+0 of 4 packages in '* ]]
+    # What make goes on with in spite of it is no less counted.
+    run kit -i
+    [ "$status" = 0 ]
+    [ "$(grep -c ' of 4 packages in ' <<<"$output")" = 1 ]
+    [[ $output = *' of 4 packages in '*'; nobody waited' ]]
+}
+
+@test "without -k the last line comes when what was begun has ended" {
+    setup_kit
+    make_gate a
+    make_gate b
+    package a <<<"echo a at work >$STAGE/events; read -r _ <$STAGE/a.gate; exit 1"
+    package b <<<"echo b at work >$STAGE/events; read -r _ <$STAGE/b.gate; echo >\"\$P/lib/b\""
+    simple c a
+    launch M kit_itself -j2
+    for _ in 1 2 3 4; do IFS= read -r -t "$PATIENCE" -u 9 line; echo "  $line"; done
+    open_gate a
+    hears '[[]1/3[]] a 1.0: FAILED *'
+    hears '    sage-spkg: a: spkg-install failed'
+    open_gate b
+    while [[ $line != *'b 1.0: installed'* ]]; do IFS= read -r -t "$PATIENCE" -u 9 line; echo "  $line"; done
+    [[ $line = '[2/3] '* ]]
+    expect 'failed: a'
+    expect 'left undone: c'
+    expect '1 of 3 packages in *; nobody waited'
+    ends M 2
+}
+
+@test "who is killed is missed: the last line comes all the same" {
+    setup_kit
+    make_gate a
+    package a <<<"echo \$PPID >$STAGE/spkg; echo a at work >$STAGE/events; read -r _ <$STAGE/a.gate"
+    simple b a
+    make_gate c
+    package c <<<"echo c at work >$STAGE/events; read -r _ <$STAGE/c.gate; echo >\"\$P/lib/c\""
+    launch M kit_itself -k -j2
+    for _ in 1 2 3 4; do IFS= read -r -t "$PATIENCE" -u 9 line; echo "  $line"; done
+    kill -KILL "$(cat "$STAGE/spkg")"
+    hears 'make: [*][*][*] *'
+    open_gate a
+    open_gate c
+    hears '[[]1/3[]] c 1.0: installed in *'
+    expect 'killed: a'
+    expect 'left undone: b'
+    expect '1 of 3 packages in *'
+    ends M 2
+}
+
+@test "each of two makes in one tree has its own numbers and its last line; the plan of a killed one goes" {
+    setup_kit
+    two_with_gates
+    mkdir -p "$SAGE_LOCAL/var/plans"
+    touch "$SAGE_LOCAL/var/plans/$(bash -c 'echo $$')"
+    launch M kit_itself a
+    hears 'a 1.0: building, log in *'
+    expect 'a at work'
+    [ "$(ls "$SAGE_LOCAL/var/plans")" = "$(pid M)" ]
+    echo mine >"$SAGE_LOCAL/var/log/locks.jsonl"
+    launch N kit_itself
+    expect 'a 1.0: waiting: another make*'
+    expect 'sage-flock: waiting for *'
+    open_gate b
+    open_gate a
+    said=
+    for _ in 1 2 3 4 5 6 7 8; do
+        IFS= read -r -t "$PATIENCE" -u 9 line
+        echo "  $line"
+        said="$said
+$line"
+    done
+    ends M 0
+    ends N 0
+    [[ $said = *'
+[1/1] a 1.0: installed in '* && $said = *'
+1 package in '* ]]
+    [[ $said = *'
+[1/2] a 1.0: is installed already'*'
+[2/2] b 1.0: installed in '*'
+2 packages in '*'; locks: '* ]]
+    # They have one log, which the next one puts aside.
+    grep mine "$SAGE_LOCAL/var/log/locks.jsonl"
+    simple c
+    kit c
+    grep mine "$SAGE_LOCAL/var/log/locks.1.jsonl"
+}
+
+@test "a make with nothing to do says so in one line" {
+    setup_kit
+    simple a
+    simple b
+    kit
+    for words in all optional; do
+        run kit "$words"
+        [ "$status" = 0 ]
+        echo "$output"
+    done
+    run kit a
+    [ "$output" = 'nothing to do: a is installed' ]
+    run kit b a
+    [ "$output" = 'nothing to do: all 2 packages are installed' ]
+    rm -r pkgs/b
+    run kit
+    [ "$output" = 'nothing to do: a is installed' ]
+    [ "$(kit -q)$(kit -s)$(kit --silent)" = '' ]
+    [[ $(kit -n) = *'Nothing to be done'* ]]
+    # It leaves the log of the last build that did something.
+    [ -s "$SAGE_LOCAL/var/log/locks.jsonl" ]
+}
+
+@test "a goal that there is not: what there is instead" {
+    setup_kit
+    simple numpy
+    simple scipy
+    kit
+    instead() {
+        run kit "$1"
+        echo "$output"
+        [ "$status" = 2 ]
+        [ "${lines[0]}" = "sage-flock: make $1: no such goal or package$2" ]
+        [[ ${lines[1]} = "    'make list' shows the packages"* ]]
+        [[ ${lines[2]} = *'nothing done'* ]]
+    }
+    instead numpi ': did you mean numpy?'
+    instead scipy-unistall ': did you mean scipy-uninstall or numpy-uninstall?'
+    instead check-numpi ': did you mean check-numpy?'
+    instead repotr ': did you mean report?'
+    instead xyzzy ''
+    instead test ": 'make check-NAME'"
+    instead uninstall ": 'make NAME-uninstall'"
+    instead "it's" ''
+    # From the top, folders that have the name of a goal notwithstanding.
+    for goal in test build tests numpi; do
+        mkdir -p "$goal"
+        run "$MAKE" "$goal"
+        echo "$output"
+        [ "$status" = 2 ]
+        [[ $output = *"sage-flock: make $goal: no such goal or package: "*"'make help' the goals"* ]]
+    done
+    run "$MAKE" test
+    [[ $output = *": 'make check' or 'make check-NAME'
+"* ]]
+}
+
+@test "a list of names is folded at 80 columns, and a long one cut" {
+    run "$PYTHON" - "$ROOT/build" <<'EOF'
+import sys
+sys.path.insert(0, sys.argv[1])
+from sage_spkg import plan
+print(plan.listed('failed', ['a', 'b']))
+print(plan.listed('left undone', ['package-%d' % number for number in range(100)]))
+EOF
+    [ "${lines[0]}" = 'failed: a, b' ]
+    [[ ${lines[1]} = 'left undone: package-0, package-1, '*, ]]
+    [[ ${lines[2]} = '    package-'* ]]
+    [[ $output = *' package-39, and 60 more' ]]
+    for line in "${lines[@]}"; do
+        [ "${#line}" -le 80 ]
+    done
 }
 
 # sdist NAME VERSION: its archive in dist, and a package x of it as pip-compile pins one, by the archive's hash.
@@ -749,6 +1024,29 @@ version_of_x() {
     [[ $output = *'sage-spkg: z: the Python distribution pip belongs to pip'* ]]
     [ "$(version_of_x)" = 1.0 ]
 
+    # Two wheels with one program: pip would overwrite it.
+    for name in v w; do
+        mkdir -p source/$name
+        printf '[console_scripts]\nshared = %s:main\n[others]\nx = %s:x\n' $name $name >source/$name/entry_points.txt
+        pinned $name 1.0
+    done
+    kit v
+    run kit w
+    [ "$status" = 2 ]
+    [[ $output = *"sage-spkg: w: $SAGE_LOCAL/bin/shared belongs to v"* ]]
+    grep 'from v import main' "$SAGE_LOCAL/bin/shared"
+    pinned v 2.0
+    kit v
+    kit v-uninstall
+    echo mine >"$SAGE_LOCAL/bin/shared"
+    run kit w
+    [[ $output = *"sage-spkg: w: $SAGE_LOCAL/bin/shared is there already, and no package's"* ]]
+    rm "$SAGE_LOCAL/bin/shared"
+    kit w
+    grep 'from w import main' "$SAGE_LOCAL/bin/shared"
+    kit w-uninstall
+    [ ! -e "$SAGE_LOCAL/bin/shared" ]
+
     # An archive that is not the pinned one, and a pip that makes a wheel and does not install it.
     pinned x 2.0
     echo changed >>dist/x-2.0.tar.gz
@@ -787,7 +1085,7 @@ EOF
     copy_kit
     "$MAKE" -j8 </dev/null
     run "$MAKE" -j8
-    [[ $output = *'Nothing to be done'* ]]
+    [[ $output = 'nothing to do: all '*' packages are installed' ]]
     [ "$("$MAKE" -s list | awk '$3 == "default" && $4 != $2')" = '' ]
 
     echo 'some words' >text
@@ -845,7 +1143,7 @@ EOF
     dest/opt/it/bin/sage-flock-report --version
 }
 
-@test "make install goes where it is told, or nowhere" {
+@test "make install goes where PREFIX says, or nowhere" {
     mkdir -p p 'p q'
     echo mine >p/keep
     for prefix in "$PWD/p q" relative; do

@@ -1,4 +1,5 @@
 # The package rules on real C sources, with kills: see real_set.py.
+# at most 3600 s
 load lib
 
 @test "seven C libraries of Debian's: built, checked, upgraded, killed at random moments, uninstalled" {

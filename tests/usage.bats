@@ -1,10 +1,10 @@
 #!/usr/bin/env bats
-# Bad input, and what is said of it: one line, what and why, and the right status.
+# Bad input is answered by one line, what and why, and the right status.
 # every python
 
 load lib
 
-# refused STATUS SUBJECT ARG...: sage-flock will not; it says so of SUBJECT (a pattern), in one line, and nothing else.
+# refused STATUS SUBJECT ARG...: sage-flock ends with STATUS and prints one line on SUBJECT (a pattern), nothing else.
 refused() {
     local expected=$1 subject=$2 code=0
     shift 2
@@ -16,6 +16,99 @@ refused() {
     [ "$(grep -c '' err)" = 1 ] &&
     [[ $(cat err) == 'sage-flock: '$subject': '?* ]] &&
     [ "$(ls -A)" = "$(printf 'err\nout')" ]
+}
+
+# What people type wrongly, and the line that each gets: the words as a shell reads them, the status, what is said.
+# There are: notes, no program; notes.sh, one; folder; gone, whose #! line names nothing that is there.
+WRONG_USES=$(cat <<'END'
+| 2 | usage: LOCK is missing (try 'sage-flock --help')
+-n -s | 2 | usage: LOCK is missing (try 'sage-flock --help')
+x.lock | 2 | x.lock: has no command to run (only a descriptor's number goes without one)
+-u x.lock | 2 | x.lock: -u unlocks descriptors: a lock with a name is free once its command has ended
+status | 2 | status: has no command to run (did you mean --status?)
+statsu | 2 | statsu: has no command to run (did you mean --status?)
+status pip.lock | 127 | pip.lock: command not found (did you mean --status?)
+help | 2 | help: has no command to run (did you mean --help?)
+'' true | 2 | '': is no name for a lock
+x.lock -s echo hi | 127 | -s: command not found (options go before LOCK)
+x.lock --timeout 5 echo hi | 127 | --timeout: command not found (options go before LOCK)
+x.lock -- echo hi | 127 | --: command not found (drop the '--': all that follows LOCK is the command)
+x.lock 'echo hi && ls' | 127 | echo hi && ls: command not found (for a shell command use -c)
+x.lock cd folder | 127 | cd: command not found (for a shell command use -c)
+x.lock CC=gcc make | 127 | CC=gcc: command not found (to set a variable: env 'CC=gcc' COMMAND)
+x.lock notes.sh | 127 | notes.sh: command not found (did you mean ./notes.sh?)
+x.lock no-such-program | 127 | no-such-program: command not found
+x.lock ./notes | 126 | ./notes: cannot be run: Permission denied (chmod +x makes it a program)
+x.lock ./folder | 126 | ./folder: cannot be run: it is a folder
+x.lock ./gone | 127 | ./gone: cannot be run: No such file or directory (what its first line names to run it is not there)
+x.lock '' | 127 | '': command not found
+-c 'echo hi' x.lock | 2 | usage: -c goes behind LOCK: sage-flock LOCK -c 'SHELL COMMAND'
+x.lock -c | 2 | usage: -c takes one argument, the shell command
+x.lock -c echo hi | 2 | usage: -c takes one argument, the shell command (quote it)
+--exclusve x.lock true | 2 | usage: --exclusve: unknown option (did you mean --exclusive?)
+-timeout 5 x.lock true | 2 | usage: -timeout: unknown option (did you mean --timeout?)
+--Shared x.lock true | 2 | usage: --Shared: unknown option (did you mean --shared?)
+-Z x.lock true | 2 | usage: -Z: unknown option (try 'sage-flock --help')
+-w x.lock true | 2 | usage: -w: x.lock is no number of seconds (try 'sage-flock --help')
+-w 5m x.lock true | 2 | usage: -w: 5m is no number of seconds (try 'sage-flock --help')
+-E 256 x.lock true | 2 | usage: -E: 256 is no exit status from 0 to 255 (try 'sage-flock --help')
+88 | 125 | descriptor 88: is not open (open it first, as in exec 88>FILE)
+-u 88 | 125 | descriptor 88: is not open (open it first, as in exec 88>FILE)
+--fd 88 true | 125 | descriptor 88: is not open (open it first, as in exec 88>FILE)
+folder/../notes/x.lock true | 125 | folder/../notes/x.lock: cannot be opened: Not a directory
+--status x.lock --json | 2 | usage: options go before LOCK
+--self-test . folder | 2 | usage: --self-test takes one folder
+http://host/x.lock true | 2 | http://host/x.lock: locks are kept in folders and at etcd:// addresses
+etcd://host:2379 true | 2 | etcd://host:2379: names no lock: it goes etcd://HOST:PORT/FOLDER/NAME
+END
+)
+
+@test "each wrong use gets its line, which says what to do" {
+    : >notes
+    mkdir folder
+    printf '#!/no/such/interpreter\n' >gone
+    printf '#!/bin/sh\n' >notes.sh
+    chmod +x gone notes.sh
+    while IFS= read -r row; do
+        line=${row##*| }
+        words=${row%| *}
+        expected=${words##*| }
+        words=${words%| *}
+        code=0
+        eval "sage-flock $words" >out 2>err </dev/null || code=$?
+        if [ "$code" != "${expected% }" ] || [ -s out ] || [ "$(cat err)" != "sage-flock: $line" ]; then
+            echo "sage-flock $words"
+            cat out err
+            echo "status $code where this was due: $expected, $line"
+            false
+        fi
+    done <<<"$WRONG_USES"
+}
+
+@test "the folder of a bare name is named when the lock cannot be had there, and so is a program's that cannot be run" {
+    mkdir bin
+    touch file bin/tool-of-mine
+    run env SAGE_LOCK_DIR="$PWD/file" "${SAGE_FLOCK_ITSELF[@]}" y.lock true
+    [ "$output" = "sage-flock: $PWD/file/y.lock: cannot be opened: Not a directory" ]
+    long=$(printf 'x%.0s' {1..300})
+    run sage-flock "$long" true
+    [ "$output" = "sage-flock: $(pwd -P)/$long: cannot be opened: File name too long" ]
+    PATH=$PWD/bin:$PATH run sage-flock x.lock tool-of-mine
+    [ "$status" = 126 ]
+    [ "$output" = "sage-flock: $PWD/bin/tool-of-mine: cannot be run: Permission denied (chmod +x makes it a program)" ]
+}
+
+@test "what flock(1) takes for a command stays one, whatever it looks like" {
+    for name in -s -- 'echo hi && ls' CC=gcc; do
+        printf '#!/bin/sh\necho "ran $*"\n' >./"$name"
+        chmod +x ./"$name"
+        PATH=$PWD:$PATH run sage-flock x.lock "$name" echo hi
+        [ "$status" = 0 ]
+        [ "$output" = 'ran echo hi' ]
+    done
+    run sage-flock status true
+    [ "$status" = 0 ]
+    [ -z "$output" ]
 }
 
 @test "no arguments" {
@@ -120,7 +213,7 @@ refused() {
     chmod 000 x.lock
     run as_mere_mortal sage-flock x.lock true
     [ "$status" = 125 ]
-    [[ $output == 'sage-flock: x.lock: '?* ]]
+    [[ $output == "sage-flock: $(pwd -P)/x.lock: "?* ]]
     [ "${#lines[@]}" = 1 ]
 }
 
@@ -138,7 +231,7 @@ refused() {
     long=$(printf 'x%.0s' {1..300})
     run sage-flock "$long" true
     [ "$status" = 125 ]
-    [[ $output == "sage-flock: $long: "?* ]]
+    [[ $output == "sage-flock: $(pwd -P)/$long: "?* ]]
     [ "${#lines[@]}" = 1 ]
     run sage-flock $'two\nlines\xff/x/\0' true
     run sage-flock "$long/"$'two\nlines\xff' true
@@ -167,7 +260,7 @@ refused() {
     done
 }
 
-@test "--version tells, on stdout" {
+@test "--version prints the version, on stdout" {
     for option in -V --version; do
         sage-flock "$option" >out 2>err
         [ ! -s err ]

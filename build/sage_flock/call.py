@@ -14,7 +14,7 @@ import sys
 
 import sage_flock
 from sage_flock import files, options, python
-from sage_flock.messages import FAILED, Failure, quoted, reason, say, time_limit, write
+from sage_flock.messages import FAILED, NOT_FOUND, Failure, quoted, reason, say, time_limit, write
 from sage_flock.request import HELD, Request, Unavailable, pass_on
 
 
@@ -24,7 +24,7 @@ def main(words):
     try:
         status = _run(words)
     except Failure as failure:
-        say(str(failure))
+        say(str(failure) + failure.hint)
         status = failure.status
     except SystemExit as end:       # --help and --version
         status = _flushed(end.code or 0)
@@ -85,7 +85,7 @@ def _request(lock, asked):
     request.timed = wait and asked.seconds is not None
     if python.getenv('SAGE_FLOCK_LOG'):
         from sage_flock import events
-        request.note = events.log_for(lock, asked.mode, asked.most, quoted(asked.command, 200))
+        request.note = events.log_for(lock, asked.mode, quoted(asked.command, 200), asked.most)
         request.note('asked')
     return request
 
@@ -133,10 +133,19 @@ def _run_command(request, hold, sweep, asked):
             _mark(hold.lock, request, asked)
     except Failure as failure:
         request.note('failed', why=str(failure))
-        raise
+        raise _with_hint(failure, asked)
     finally:
         _let_go(hold, request, it)
     command.end_like(status)
+
+
+def _with_hint(failure, asked):
+    """The Failure, with what to do about it if that can be told of the command that was not found."""
+    if failure.status == NOT_FOUND and not failure.hint:
+        from sage_flock import hints
+        failure.hint = hints.in_brackets(
+            hints.for_command(asked.command[0], asked.lock or '', options.parser().names()))
+    return failure
 
 
 def _held_variable(hold):

@@ -1,25 +1,25 @@
-"""The supervised run of a command, and what it gets to see of us: nothing.
+"""The supervised run of a command, which sees nothing of us.
 
-The command inherits the lock's descriptor.  When it ends the caller unlocks,
-for every copy of the descriptor, so a daemon left behind prolongs nothing;
-and a supervisor that is killed shortens nothing, since the command's copy
-still holds.
+The command inherits the lock's descriptor.  When it ends, the caller unlocks
+for every copy of the descriptor, so a daemon left behind does not keep the
+lock; if the supervisor is killed, the command's copy still holds the lock.
 
-Signals that would end us are the command's.  From before it starts to the end
-of this process they are blocked, and sigwaitinfo(2) takes them one by one
-(_Listener): none is lost, whenever it comes, and each says where it comes from.
-https://man7.org/linux/man-pages/man2/sigwaitinfo.2.html  TERM, HUP, USR1 and USR2 are passed on, INT and QUIT, too, unless
-the terminal has sent them: to the command as well, then.  What came before
-the command was there is passed on wherever it comes from.  A signal for a whole
-process group reaches the command by itself and through us; nobody can tell
-such a one from one for us alone.  But a sage-flock that runs under another and
-has had it from elsewhere does not pass its parent's copy on once more.
+Signals that would end us are meant for the command.  From before it starts to
+the end of this process they are blocked, and sigwaitinfo(2) takes them one by
+one (_Listener): none is lost, whenever it comes, and each names its sender.
+https://man7.org/linux/man-pages/man2/sigwaitinfo.2.html
+TERM, HUP, USR1 and USR2 are passed on.  So are INT and QUIT, unless the
+terminal has sent them: then the command has them already.  A signal that came
+before the command was there is passed on whoever sent it.  A signal for a whole
+process group reaches the command directly and again through us, because it
+looks like one for us alone.  But if a sage-flock runs under another and has
+already had the signal from elsewhere, it does not pass on its parent's copy.
 
-Where there is no sigwaitinfo(2), before Python 3.3 and on macOS, handlers do it
-(_Relay), and INT and QUIT are ignored while the command runs.
+Where there is no sigwaitinfo(2), before Python 3.3 and on macOS, handlers do
+the same (_Relay), but INT and QUIT are ignored while the command runs.
 
 A Python program leaks state into what it starts: SIGPIPE and SIGXFSZ ignored,
-LC_CTYPE under the C locale.  All of that is put back.  subprocess is not used
+LC_CTYPE under the C locale.  All of that is undone.  subprocess is not used
 because under Python 3 it closes make's jobserver descriptors.
 """
 
@@ -45,7 +45,7 @@ class Command(object):
 
     argv         its words; the first is looked for on PATH
     environment  changes to the environment, str to str
-    closed       descriptors that it does not get (-o)
+    closed       descriptors that it does not inherit (-o)
     """
 
     relay = None
@@ -64,9 +64,9 @@ class Command(object):
         self._exec()
 
     def run(self, watch=None):
-        """Run it to its end; its wait status as waitpid(2) gives it.
+        """Run it to its end; returns its wait status as waitpid(2) gives it.
 
-        watch: called with its process id once it runs.  Raises Failure where it cannot be started.
+        watch, if given, is called with its process id once it runs.  Raises Failure if it cannot be started.
         """
         relay = self.relay = _Listener() if hasattr(signal, 'sigwaitinfo') else _Relay()
         child = self._start(relay)
@@ -76,14 +76,14 @@ class Command(object):
         return relay.end_of(child)
 
     def leave_signals(self):
-        """Have signals end this process again, now that the command has
-        ended; one that came since then does."""
+        """The command has ended: let signals end this process again.  A signal
+        that has come since then ends it now."""
         if self.relay:
             self.relay.leave()
 
     def _start(self, relay):
         try:
-            if relay.can_spawn and hasattr(posix, 'posix_spawn'):       # 3.8: a third of fork's cost
+            if relay.can_spawn and hasattr(posix, 'posix_spawn'):       # from 3.8 on; a third of fork's cost
                 try:
                     return self._spawn(self.path, self.argv, relay)
                 except OSError as error:
@@ -92,7 +92,7 @@ class Command(object):
                 return self._spawn('/bin/sh', ['sh', self.path] + self.argv[1:], relay)
             child = posix.fork()
         except OSError as error:
-            raise _cannot_run(self.argv[0], error)
+            raise _cannot_run(self.path, error)
         if child == 0:
             try:
                 for number in relay.changed + _PYTHON_IGNORES:
@@ -100,7 +100,7 @@ class Command(object):
                 relay.leave_to_command()
                 self._exec()
             except Failure as failure:
-                say(str(failure))
+                say(str(failure) + failure.hint)
                 posix._exit(failure.status)
             finally:
                 posix._exit(CANNOT_RUN)
@@ -115,17 +115,17 @@ class Command(object):
             posix.execve(self.path, self.argv, self.environment)
         except OSError as error:
             if error.errno != errno.ENOEXEC:
-                raise _cannot_run(self.argv[0], error)
-        # A script without #!: a shell runs it, so flock(1) and we do too.
+                raise _cannot_run(self.path, error)
+        # A script without #!: shells and flock(1) run it with sh, and so do we.
         posix.execve('/bin/sh', ['sh', self.path] + self.argv[1:], self.environment)
 
 
 def _nothing(number, frame):
-    """The handler of a signal that is only to wake us."""
+    """The handler of a signal that need only wake us."""
 
 
 def _not_ignored():
-    """The signals that go to the command; ignored (nohup) stays ignored."""
+    """The signals that go to the command: those that are not ignored (nohup) already."""
     return tuple([number for number in _PASSED_ON + _FROM_TERMINAL
                   if signal.getsignal(number) != signal.SIG_IGN])
 
@@ -133,10 +133,10 @@ def _not_ignored():
 class _Listener(object):
     """Takes the signals that come for the command by sigwaitinfo(2).
 
-    mask       the signals that the command is to have blocked
-    changed    those that it gets back as default
+    mask       the signals that were blocked when we started, as they will be in the command
+    changed    those whose action it gets back as the default
     early      those that came before the command was there
-    can_spawn  can posix_spawn give it all its signals as our caller had them?
+    can_spawn  can posix_spawn give the command all signals as our caller had them?
     """
 
     def __init__(self):
@@ -148,21 +148,21 @@ class _Listener(object):
         signal.signal(signal.SIGCHLD, _nothing)     # ignored, it would lose the command's status
 
     def leave_to_command(self):
-        """In the forked child: signals act there as they did on us."""
+        """In the forked child: let signals act as they did when we started."""
         if not self.can_spawn:
             signal.signal(signal.SIGCHLD, signal.SIG_IGN)
         signal.pthread_sigmask(signal.SIG_SETMASK, self.mask)  # novm
 
     def leave(self):
-        """The command is over: signals act on us again, those that came since first."""
+        """The command has ended: signals act on us again, beginning with those that came since."""
         signal.pthread_sigmask(signal.SIG_SETMASK, self.mask)  # novm
 
     def to(self, child):
-        """Signals go to process `child` from now on."""
+        """From now on signals go to the process `child`."""
         self.early = signal.sigpending()  # novm
 
     def end_of(self, child):
-        """Wait for the command: its wait status."""
+        """Wait for the command; returns its wait status."""
         awaited = self.changed + (signal.SIGCHLD,)
         while True:
             info = signal.sigwaitinfo(awaited)  # novm
@@ -175,8 +175,8 @@ class _Listener(object):
                 _send(child, info.si_signo)
 
     def _has_it(self, child, info):
-        """Has the command had this signal by itself, or through us?"""
-        # The terminal has no pid, nor has a sender in another pid namespace; but its code is not 0.
+        """Has the command had this signal already, from the terminal or through us?"""
+        # The terminal has no pid.  Nor has a sender in another pid namespace, but then the code is 0.
         if info.si_signo in _TO_GROUP and not info.si_pid and info.si_code:
             return posix.getpgid(child) == posix.getpgrp()
         sender, when = self.heard.get(info.si_signo, (None, 0))
@@ -186,7 +186,7 @@ class _Listener(object):
 
 
 class _Relay(object):
-    """Passes signals on to the command by handlers, from before it starts to its end."""
+    """Passes signals on to the command by handlers, from before it starts until it has ended."""
 
     mask = None
 
@@ -195,9 +195,9 @@ class _Relay(object):
         self.early = []
         self.changed = _not_ignored()
         self.can_spawn = signal.getsignal(signal.SIGCHLD) != signal.SIG_IGN
-        # Python's handlers run between two steps of the interpreter, so one
-        # for a signal that comes just before a waitpid(2) would run only after
-        # it.  This pipe gets a byte the moment that a signal comes.
+        # Python runs handlers between two steps of the interpreter: if a signal
+        # came just before a waitpid(2), its handler would run only after that.
+        # So this pipe gets a byte as soon as a signal comes.
         self.heard, waker = posix.pipe()
         python.private(self.heard)
         fcntl.fcntl(waker, fcntl.F_SETFL, posix.O_NONBLOCK)
@@ -208,12 +208,12 @@ class _Relay(object):
         signal.signal(signal.SIGCHLD, _nothing)     # ignored, it would lose the command's status
 
     def leave_to_command(self):
-        """In the forked child: what our caller ignored is ignored."""
+        """In the forked child: ignore what our caller ignored."""
         if not self.can_spawn:
             signal.signal(signal.SIGCHLD, signal.SIG_IGN)
 
     def leave(self):
-        """The command is over: signals act on us again, those that came since first."""
+        """The command has ended: signals act on us again, beginning with those that came since."""
         for number in self.changed:
             signal.signal(number, signal.SIG_DFL)
         for number in self.early:
@@ -226,7 +226,7 @@ class _Relay(object):
             _send(self.child, number)
 
     def end_of(self, child):
-        """Wait for the command: its wait status."""
+        """Wait for the command; returns its wait status."""
         while True:
             pid, status = posix.waitpid(child, posix.WNOHANG)
             if pid:
@@ -235,12 +235,12 @@ class _Relay(object):
             try:
                 posix.read(self.heard, 64)
             except OSError as error:
-                if error.errno != errno.EINTR:      # 3.5 and later go on by themselves
+                if error.errno != errno.EINTR:      # 3.5 and later retry by themselves
                     raise
 
     def to(self, child):
-        """Signals go to process `child` from now on."""
-        # Up to its exec the child is a Python that throws them away, for a while even those that it handles.
+        """From now on signals go to the process `child`."""
+        # Until its exec the child is a Python that would lose them, for a while even those that it handles.
         posix.close(self.starts)
         while self.started is not None:
             try:
@@ -261,14 +261,14 @@ class _Relay(object):
 def _send(pid, number):
     try:
         posix.kill(pid, number)
-    except OSError:             # it has just ended, or changed its user
+    except OSError:             # it has just ended, or has become another user
         pass
 
 
 def find(name):
     """The path of the command `name`, looked for on PATH as execvp(3) does.
 
-    Raises Failure, status 127 or 126, when there is none that can run.
+    Raises Failure, status 127 or 126, if there is none that can be run.
     """
     if '/' in name:
         candidates = [name]
@@ -281,25 +281,32 @@ def find(name):
             mode = posix.stat(candidate).st_mode
         except (OSError, ValueError, TypeError) as error:
             if getattr(error, 'errno', None) == errno.EACCES:
-                denied = denied or error
+                denied = denied or (candidate, reason(error))
             continue
-        if mode & 0o170000 != 0o040000 and posix.access(candidate, posix.X_OK):
+        if mode & 0o170000 == 0o040000:
+            denied = candidate, 'it is a folder'
+        elif posix.access(candidate, posix.X_OK):
             return candidate
-        denied = OSError(errno.EACCES, 'Permission denied')
+        else:
+            denied = candidate, 'Permission denied (chmod +x makes it a program)'
     if denied:
-        raise _cannot_run(name, denied)
+        raise Failure(denied[0], 'cannot be run: ' + denied[1], CANNOT_RUN)
     raise Failure(name or "''", 'command not found', NOT_FOUND)
 
 
-def _cannot_run(name, error):
-    return Failure(name, 'cannot be run: ' + reason(error),
-                   NOT_FOUND if error.errno == errno.ENOENT else CANNOT_RUN)
+def _cannot_run(path, error):
+    """The Failure of a program that was found at `path` and not run."""
+    if error.errno != errno.ENOENT:
+        return Failure(path, 'cannot be run: ' + reason(error), CANNOT_RUN)
+    failure = Failure(path, 'cannot be run: ' + reason(error), NOT_FOUND)
+    failure.hint = ' (what its first line names to run it is not there)'
+    return failure
 
 
 def end_like(status):
-    """End this process as the wait `status` says a command ended.
+    """End this process as the command with the wait status `status` ended.
 
-    Death by a signal is passed on by dying of it, without a second core file.
+    If a signal killed it, the same one kills us, without a second core file.
     """
     number = status & 0x7f
     if number == 0:
@@ -311,9 +318,9 @@ def end_like(status):
         pass
     try:
         signal.signal(number, signal.SIG_DFL)
-    except (OSError, RuntimeError, ValueError):     # KILL has no other action
+    except (OSError, RuntimeError, ValueError):     # KILL cannot be changed
         pass
     posix.kill(posix.getpid(), number)
     if hasattr(signal, 'pthread_sigmask'):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, (number,))  # novm
-    posix._exit(128 + number)                       # it was blocked when we started
+    posix._exit(128 + number)                       # where it cannot be unblocked

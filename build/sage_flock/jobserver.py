@@ -1,22 +1,22 @@
 """GNU make's jobserver as a client sees it: a pipe or fifo of one-byte tokens.
 
 A make with -jN keeps N - 1 tokens in a pipe, or from 4.4 on in a named fifo,
-and says in MAKEFLAGS where.  Whoever wants to run one more job takes a token
-and puts it back afterwards:
+and says where in MAKEFLAGS.  A client takes a token to run one more job, and
+puts it back afterwards:
 https://www.gnu.org/software/make/manual/html_node/POSIX-Jobserver.html
 
 Three things to mind:
 
 * The numbers in MAKEFLAGS may be stale.  A recipe line without `+` has them,
-  but before 4.4 not the descriptors: they are closed, or something else by now.
-* Whether reads block is a property of the open pipe, which is shared with
-  make, so it must not be changed.  Where /proc lets us, we open the pipe anew
-  and have reads of our own that never block.
-* make 4.2 and 4.2.1 look whether there is a token and then read for as long
-  as it takes: one that we took in between would stop make for good.
+  but before 4.4 not the descriptors, which are closed or something else by now.
+* Whether reads block is a property of the open pipe, which make shares, so it
+  must not be changed.  Where there is /proc we open the pipe anew, so that our
+  own reads never block.
+* make 4.2 and 4.2.1 poll for a token and then read without a limit: if we took
+  that token in between, make would hang for good.
 
 The pipe or fifo itself serves as the lock file of the overdraft (slots.py): it
-is there as long as its make is, and no other make's.
+lasts as long as its make, and no other make has it.
 """
 
 import errno
@@ -26,15 +26,15 @@ import stat
 
 from sage_flock import python
 
-_TOKEN = b'+'       # the byte make puts in itself; it looks at none
+_TOKEN = b'+'       # the byte that make writes; it does not look at those it reads
 
 
 def find(makeflags):
-    """The jobserver that `makeflags` (str) tells of: descriptors of our own
-    to (take from, give to), or None where none is really ours to lend to.
+    """The jobserver that `makeflags` (str) names: descriptors of our own to
+    (take from, give to), or None if there is none that we may use.
 
     The last entry counts.  4.4 adds `-2,-2` to say "not yours", wrongly when
-    the recipe's + came from a variable, so earlier ones are looked at too.
+    the recipe's + came from a variable, so earlier entries are tried too.
     """
     for word in reversed(_words(makeflags)):
         option, _, value = word.partition('=')
@@ -53,8 +53,8 @@ def put_token(giving):
 
 
 def take_token(taking):
-    """Take a token: False when another was faster.  When make
-    is gone there is nothing to take, and that counts as taken."""
+    """Take a token; False if another client was faster.  When make is gone
+    there is nothing to take, and that counts as taken."""
     while True:
         try:
             posix.read(taking, 1)
@@ -67,10 +67,10 @@ def take_token(taking):
 
 
 def take_overdraft(taking):
-    """Take the jobserver's overdraft; False while another has it.
+    """Take the jobserver's overdraft; False while another process has it.
 
-    It goes with the descriptor's last copy, or by return_overdraft().  Where
-    pipes cannot be opened anew, or not be locked, nobody is kept out.
+    It ends with the descriptor's last copy, or by return_overdraft().  Where
+    pipes cannot be opened anew or locked, it excludes nobody.
     """
     try:
         fcntl.flock(taking, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -80,7 +80,7 @@ def take_overdraft(taking):
 
 
 def return_overdraft(taking):
-    """Let the overdraft go."""
+    """Return the overdraft to the jobserver."""
     fcntl.flock(taking, fcntl.LOCK_UN)
 
 
@@ -100,14 +100,14 @@ def _words(makeflags):
 
 
 def _open_fifo(path):
-    """make 4.4: a named fifo, which each client opens for itself."""
+    """The jobserver of make 4.4: a named fifo, which each client opens itself."""
     fds = []
     try:
         if stat.S_ISFIFO(posix.stat(path).st_mode):
-            # This one first: without a reader, that is without make, it fails.
+            # The write end first: without a reader, that is without make, this fails.
             fds.append(posix.open(path, posix.O_WRONLY | posix.O_NONBLOCK))
             fds.append(posix.open(path, posix.O_RDONLY | posix.O_NONBLOCK))
-            if [fd for fd in fds if not stat.S_ISFIFO(posix.fstat(fd).st_mode)]:
+            if any([not stat.S_ISFIFO(posix.fstat(fd).st_mode) for fd in fds]):
                 raise OSError(errno.EINVAL, 'not a fifo')
             return python.private(fds[1]), python.private(fds[0])
     except (OSError, ValueError, TypeError):
@@ -117,7 +117,8 @@ def _open_fifo(path):
 
 
 def _open_pipe(taking, giving, auth):
-    """A pipe handed down as two descriptors, if that is what they still are."""
+    """The jobserver of earlier makes: a pipe, handed down as two descriptors.
+    None if they are no longer that."""
     try:
         ends = [(posix.fstat(fd), fcntl.fcntl(fd, fcntl.F_GETFL)) for fd in (taking, giving)]
     except (IOError, OSError, OverflowError, ValueError):
@@ -133,8 +134,7 @@ def _open_pipe(taking, giving, auth):
 
 
 def _opened_anew(taking):
-    """The read end as an open file of our own; a copy of make's where there
-    is no /proc."""
+    """The read end, opened anew; without /proc, a copy of make's descriptor."""
     try:
         return posix.open('/proc/self/fd/%d' % taking, posix.O_RDONLY | posix.O_NONBLOCK)
     except OSError:

@@ -16,7 +16,12 @@ UNLOCK = 'unlock'
 class _Parser(argparse.ArgumentParser):
 
     def error(self, message):
-        raise _wrong(message + " (try 'sage-flock --help')")
+        from sage_flock import hints
+        raise _wrong(message + hints.in_brackets(hints.for_options(message, self.names())))
+
+    def names(self):
+        """The names of all options."""
+        return list(self._options)
 
 
 def parser():
@@ -98,7 +103,7 @@ def _refuse_contradictions(asked):
         raise _wrong('--pool goes with neither -x, -u, --coalesce nor --fd')
     asked.mode = POOL if asked.most is not None else asked.mode or EXCLUSIVE
     if asked.shell is not None:
-        raise _wrong('-c goes behind LOCK')
+        raise _wrong("-c goes behind LOCK: sage-flock LOCK -c 'SHELL COMMAND'")
     if asked.coalesce and (asked.mode != EXCLUSIVE or not asked.fork):
         raise _wrong('--coalesce goes with neither -s, -u nor -F')
     if asked.mark is not None and (asked.key is None or asked.mode == UNLOCK or not asked.fork):
@@ -126,13 +131,21 @@ def _tell_lock_from_command(asked):
         if asked.mode == POOL:
             raise _wrong('--pool goes with a COMMAND: a place is held by what runs')
     else:
-        raise Failure(asked.lock, "has no command to run (only a descriptor's number goes without one)", USAGE)
+        raise Failure(asked.lock, _no_command(asked), USAGE)
+
+
+def _no_command(asked):
+    from sage_flock import hints
+    meant = '.' not in asked.lock and hints.for_option(asked.lock, parser().names())
+    if asked.mode == UNLOCK and not meant:
+        return '-u unlocks descriptors: a lock with a name is free once its command has ended'
+    return 'has no command to run' + hints.in_brackets(meant or "only a descriptor's number goes without one")
 
 
 def _command(words):
     if words and words[0] in ('-c', '--command'):
         if len(words) != 2:
-            raise _wrong('%s takes one argument, the shell command' % words[0])
+            raise _wrong('%s takes one argument, the shell command%s' % (words[0], ' (quote it)' if words[2:] else ''))
         return [python.getenv('SHELL') or '/bin/sh', '-c', words[1]]
     return words
 

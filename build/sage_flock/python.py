@@ -1,7 +1,7 @@
-"""What differs between interpreters, kept away from everybody else.
+"""What differs between interpreters, kept in one place.
 
-Taking a lock happens thousands of times in a build, and most of its cost is
-Python's start.  So the hot path imports `posix` where others would import os
+A build takes a lock thousands of times, and most of the cost is Python's
+start.  So the hot path imports `posix` where others would import os
 (2 to 5 ms) and `_signal` where others would import signal (5 ms: it pulls in
 enum), and it writes with posix.write, which needs no buffers and no flush.
 """
@@ -35,11 +35,11 @@ NOFOLLOW = getattr(posix, 'O_NOFOLLOW', 0)
 INHERITED_FROM = 20
 
 
-def raw(text):
-    """The bytes that stand for `text` in argv, in the environment, in a path."""
-    if PY3 and not isinstance(text, bytes):
-        return text.encode(_ENCODING, _ERRORS)
-    return text
+def raw(words):
+    """The bytes that stand for the str `words` in argv, in the environment, in a path."""
+    if PY3 and not isinstance(words, bytes):
+        return words.encode(_ENCODING, _ERRORS)
+    return words
 
 
 def text(data):
@@ -50,13 +50,13 @@ def text(data):
 
 
 def is_number(word):
-    """Is `word` a whole number in plain digits?  isdigit() knows more of them
-    than int() does, and int() minds thousands of them."""
+    """Is `word` a whole number in plain digits?  isdigit() accepts digits that
+    int() does not, and int() refuses thousands of them."""
     return 0 < len(word) < 20 and not word.strip('0123456789')
 
 
 def getenv(name):
-    """The environment variable `name` as str; '' when unset."""
+    """The environment variable `name` as str; '' if it is not set."""
     value = posix.environ.get(raw(name) if _BYTES_ENVIRON else name)
     return '' if value is None else text(value)
 
@@ -65,7 +65,7 @@ def environment(changes):
     """A copy of the environment for a command, with `changes` (str to str).
 
     From 3.7 on Python under the C locale sets LC_CTYPE for whatever it
-    starts; the command is to see what we were given, so that is undone.
+    starts.  That is undone: the command sees what we were given.
     """
     env = dict(posix.environ)
     if PY3 and getenv('LC_CTYPE') in ('C.UTF-8', 'C.utf8', 'UTF-8'):
@@ -82,13 +82,13 @@ def environment(changes):
     return env
 
 
-def _at_start(name, now):
-    """What the variable was when this process was started, as bytes; None if
-    it was not there; `now` where that is not to be found out."""
+def _at_start(name, current):
+    """The variable's value when this process was started, as bytes; None if it
+    was not set; `current` if that cannot be found out."""
     try:
         given = read_file('/proc/self/environ', 1 << 22)
     except OSError:         # no /proc
-        return now
+        return current
     for pair in given.split(b'\0'):
         if pair.startswith(raw(name) + b'='):
             return pair[len(name) + 1:]
@@ -96,7 +96,7 @@ def _at_start(name, now):
 
 
 def is_there(path):
-    """Whether there is anything by the name `path`, be it a dangling link."""
+    """Is there anything called `path`, even if it is a dangling link?"""
     try:
         posix.lstat(path)
         return True
@@ -104,14 +104,19 @@ def is_there(path):
         return False
 
 
+def path_behind(fd):
+    """The path of the file that the descriptor `fd` is open on.  OSError without /proc."""
+    return posix.readlink('/proc/self/fd/%d' % fd)
+
+
 def now():
-    """Seconds on the clock to measure by: one that is never set, from 3.3 on."""
+    """Seconds on the clock for measuring: from 3.3 on, one that is never set."""
     import time
     return getattr(time, 'monotonic', time.time)()
 
 
 def read_file(path, limit):
-    """The first `limit` bytes of a file.  OSError where it cannot be read."""
+    """The first `limit` bytes of a file.  Raises OSError if it cannot be read."""
     fd = posix.open(path, posix.O_RDONLY | posix.O_NONBLOCK | NOFOLLOW)
     try:
         parts = []
@@ -136,8 +141,8 @@ def private(fd):
 def inherited(fd):
     """Move `fd` up to where commands inherit it; returns the new number.
 
-    F_DUPFD clears close-on-exec on every version; from Python 3.4 on os.open
-    sets it (https://peps.python.org/pep-0446/).
+    From Python 3.4 on posix.open sets close-on-exec
+    (https://peps.python.org/pep-0446/); F_DUPFD clears it on every version.
     """
     try:
         moved = fcntl.fcntl(fd, fcntl.F_DUPFD, INHERITED_FROM)
@@ -148,7 +153,7 @@ def inherited(fd):
 
 
 def guard_standard_descriptors():
-    """See that 0, 1 and 2 are open, so that no file of ours lands there.
+    """Make sure that 0, 1 and 2 are open, so that no file of ours lands there.
 
     With stderr closed, a lock file would be opened as 2 and messages written
     into it.  What is opened here is close-on-exec: the command finds its

@@ -3,7 +3,7 @@
 import time
 
 from sage_flock import python
-from sage_flock.messages import duration, quoted
+from sage_flock.messages import Failure, duration, quoted, say
 
 SHARED, EXCLUSIVE, POOL = MODES = 'shared', 'exclusive', 'pool'
 MOST = 256      # how many at most a pool may let in at a time
@@ -64,12 +64,25 @@ class Request(object):
             line += " to run '%s'" % quoted(self.command)
         return line + (': ' + who if who else '')
 
-    def gave_up(self, name, who):
-        """The line that says that the lock called `name` was not got in time, and `who` is in the way."""
-        line = '%s: not got within %s' % (name, duration(self.seconds))
-        if not self.timed:
-            line += ' (SAGE_FLOCK_TIMEOUT)'
-        return line + (': ' + who if who else '')
+    def is_covered(self, have, name):
+        """Does the lock called `name`, which the command that we run under
+        holds in the mode `have` (None: not), cover this call?"""
+        if have == SHARED and self.mode == POOL:
+            return False        # that holds no place
+        if have in (SHARED, POOL) and self.mode == EXCLUSIVE:
+            raise Failure(name, 'held shared by the command that this one runs under, '
+                          'so an exclusive lock would wait for itself')
+        return have is not None
+
+    def say_got(self, name, seconds):
+        """The wait for the lock called `name` is over, and has taken so long."""
+        say('got %s lock %s after %s' % (self.mode, name, duration(seconds)))
+
+    def say_not_got(self, name, who):
+        """The time to wait for it is over, and `who` is in the way."""
+        if not self.quiet:
+            say('%s: not got within %s%s%s' % (name, duration(self.seconds), '' if self.timed else ' (SAGE_FLOCK_TIMEOUT)',
+                                               ': ' + who if who else ''))
 
 
 class Hold(object):
@@ -144,6 +157,14 @@ def parse(data):
 def most_in(word):
     """How many may be in a pool at a time, if `word` says so; else None."""
     return int(word) if python.is_number(word) and 1 <= int(word) <= MOST else None
+
+
+def strongest(modes):
+    """That of `modes` which covers most; None if there is none."""
+    for mode in (EXCLUSIVE, POOL, SHARED):
+        if mode in modes:
+            return mode
+    return None
 
 
 def held():

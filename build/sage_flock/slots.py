@@ -1,15 +1,15 @@
 """A waiter lends the job slot that it does not use.
 
-A recipe owns one job slot, without a token, and gives it back by ending;
-while it waits for a lock its slot lies idle.  So a waiter puts a token into
+A recipe owns one job slot, without a token, and gives it back by ending.
+While it waits for a lock, that slot lies idle.  So a waiter puts a token into
 make's jobserver (jobserver.py), which lets make start another job, and owes
 one back.  Three rules:
 
-* Never wait without a limit for a slot.  Whoever has the tokens may wait for
-  a lock that we, or an ancestor of ours, hold.
+* Never wait without a limit for a slot.  Whoever has the tokens may be
+  waiting for a lock that we, or an ancestor of ours, hold.
 * Never lose the debt.  It is left to a *guardian*, a process of its own.
 * Never run on a debt, except by the one *overdraft* of each jobserver.  So
-  there are never more jobs at work than -j asks for, and one.
+  no more jobs are at work than -j allows, plus one.
 
     waiter                                guardian
     forks it twice, so that nobody        closes the lock and all else,
@@ -20,25 +20,26 @@ one back.  Three rules:
     has the lock: GO, and waits for       takes a token once there is one:
       either answer                         TOKEN; until then tries for the
     runs its command                        overdraft: OVERDRAFT
-    the command is over: END              lets the overdraft go
+    the command has ended: END            returns the overdraft
     drops the lock
     lingers until the answer is TOKEN     takes a token: TOKEN, ends
 
-It lingers because its end gives make a slot, which must not be lent by then.
-It runs nothing meanwhile, so this costs the build no more than -j does: what
-depends on it would have needed that slot.
+The waiter lingers because its end gives make a slot, which must not be lent by
+then.  It runs nothing meanwhile, so this costs the build no more than -j does:
+what depends on it would have needed that slot.
 
-Dying is safe at any moment: the guardian reads the end of its control pipe,
-takes the overdraft, if it can, for the slot that is now used twice, and goes
-on for its token.  A guardian that dies is replaced by its waiter.  When make
-is gone the guardian reads the end of the tokens.
+Either may die at any time.  If the waiter dies, the guardian reads the end of
+its control pipe, takes the overdraft if it can, for the slot that is now used
+twice, and still takes back its token.  If the guardian dies, its waiter starts
+another.  When make is gone, the guardian reads the end of the tokens.
 
 Both waits have a limit, because nobody can know of everything that might wait
-for us.  It is short where it can be seen that somebody may who has a slot:
-under a lock of flock(1)'s, or when others than lenders wait for our own lock.
-A call under another one of ours does not linger.  It ends in debt, with the
-overdraft if it has it, for what runs above it goes on in the same slot; and
-that one lingers in its place, until the debt at its record is gone.
+for us.  It is short where somebody who has a slot can be seen to: under a lock
+of flock(1), or when others than lenders wait for our own lock.
+
+A nested call does not linger.  It ends in debt, with the overdraft if it has
+it, since its ancestor goes on in the same slot.  That ancestor lingers in its
+place, until the debt at its record is gone.
 """
 
 import fcntl
@@ -48,42 +49,42 @@ import select
 from sage_flock import debts, jobserver, proc, python
 from sage_flock.python import signal
 
-# Each guardian is a process of some megabytes; more of them than there are
+# A guardian is a process of some megabytes; more of them than there are
 # slots to win gain nothing.
 _MOST_GUARDIANS = 64
 _LIMIT = 60         # seconds to wait for a slot, before the command and after it
 _STRICT = 600       # the same before the command where there is no overdraft
 _AWAITED = 1        # the same where somebody may need what we hold, and have a slot
-_GOODBYE = 0.1      # seconds to wait after the command under another lock of ours, or if others wait for a stranger's
+_GOODBYE = 0.1      # seconds to wait after the command in a nested call, or if others wait for a stranger's lock
 _STRANGER = 1.5     # the same under a stranger's lock for which nobody can be seen to wait
-_LAST = 0.5         # the same where a signal ends us before the command
-_TRIES = 0.0005, 0.05   # seconds from one try for the overdraft to the next, first and last
-_GUARDIANS = 4      # how many may be killed under us before we give the debt up
+_LAST = 0.5         # the same where a signal ends us before the command has ended
+_TRIES = 0.0005, 0.05   # seconds between tries for the overdraft, at first and at most
+_GUARDIANS = 4      # how many may be killed before we give the debt up
 
 _GO, _END = b'g', b'e'
 _LENT, _OVERDRAFT, _TOKEN = b'l', b'o', b't'
 
 
 class Loan(object):
-    """A lent job slot: go() when the lock is got, end() when the command is
-    over, linger() when the lock is dropped, and close() last.
+    """A lent job slot.  Call go() when the lock is got, end() when the command
+    has ended, linger() when the lock is dropped, and close() last.
 
-    seconds   once closed: what it came to in slot-seconds, a dict of `lent_s`
-              before the command, `overdrawn_s` while it ran without a token,
-              and `lingered_s` after it
+    seconds   once closed, a dict of slot-seconds: `lent_s` before the command,
+              `overdrawn_s` while it ran without a token, and `lingered_s`
+              after it
     """
 
     seconds = None
 
     def __init__(self, tokens, recorded=(), nested=False, awaited=()):
-        """Lend to a jobserver: `tokens`, descriptors to (take from, give to),
-        which are ours to close.  Raises OSError where no guardian can be had.
+        """Lend to the jobserver `tokens`: descriptors to (take from, give to),
+        which are ours to close.  Raises OSError if no guardian can be started.
 
         recorded (descriptor, path) of fifos that are open while the slot is
                  lent (debts.py); the guardian removes them
         nested   an ancestor of ours holds a lock, and will go on in the slot
-        awaited  the inodes, as /proc has them, of locks that ancestors hold
-                 and others may wait for in a slot
+        awaited  the inodes, as /proc writes them, of locks that ancestors hold
+                 and for which others may wait in a slot
         """
         self.tokens = tokens
         self.debts = recorded
@@ -92,9 +93,9 @@ class Loan(object):
         self.strict = python.getenv('SAGE_FLOCK_OVERDRAFT') == '0'
         self.last_word = b''        # to the guardian
         self.lent = False
-        self.may_run = False        # there is a token or the overdraft, or no more hope of them
+        self.may_run = False        # the guardian has a token or the overdraft, or we gave up on both
         self.settled = None         # when the token was taken back
-        self.guardians = 0          # how many there have been
+        self.guardians = 0          # how many have been started
         self.control = self.answer = None
         self.began = python.now()
         self.gone = self.over = None    # when the command could run, and when it had ended
@@ -130,8 +131,8 @@ class Loan(object):
     def go(self, is_awaited=lambda: False):
         """The lock is got: wait until the command may run.
 
-        is_awaited()   is somebody waiting for the lock who has a slot?  Asked
-                       every second or so, while we wait
+        is_awaited()   is somebody waiting for the lock who has a slot?  Called
+                       about every second while we wait
         """
         self._tell(_GO)
         limit = _STRICT if self.strict else _AWAITED if self.awaited else _LIMIT
@@ -142,14 +143,14 @@ class Loan(object):
         self.gone = python.now()
 
     def end(self):
-        """The command is over: nothing is at work in the slot any more,
-        unless what runs above us is."""
+        """The command has ended: nothing is at work in the slot any more,
+        unless an ancestor is."""
         self.over = python.now()
         if not self.nested and not self.awaited:
             self._tell(_END)
 
     def linger(self):
-        """Wait until the slot is no longer lent, for our end gives it to make."""
+        """Wait until the slot is no longer lent, since our end gives it to make."""
         limit = _GOODBYE if self.nested else _STRANGER if self.awaited else _LIMIT
         until = python.now() + limit
         while self.settled is None and python.now() < until:
@@ -158,21 +159,21 @@ class Loan(object):
                 break
 
     def leave(self, note):
-        """End without the lock, in a slot that is ours, or overdrawn; `note`
-        as of a Request."""
+        """Give up the lock, and return once the slot is ours again or
+        overdrawn.  `note` as in a Request."""
         self.go()
         self.close()
         note('slot', **self.seconds)
 
     def say_goodbye(self):
-        """We are about to die: wait a moment for the slot."""
+        """We are about to die: wait briefly for the slot."""
         self._tell(_END)
         until = python.now() + _LAST
         while self.settled is None and python.now() < until:
             self._hear(until - python.now())
 
     def close(self):
-        """Be done with it: what is still owed is left to the guardian."""
+        """Close all descriptors.  A debt that is left is the guardian's."""
         closed = python.now()
         over = closed if self.over is None else self.over
         gone = over if self.gone is None else self.gone
@@ -186,10 +187,10 @@ class Loan(object):
         try:
             posix.write(self.control, word)
         except OSError:
-            pass            # it is dead, as the answer will show
+            pass            # the guardian is dead, as _hear() will notice
 
     def _hear(self, seconds):
-        """Listen to the guardian for so long at most."""
+        """Listen to the guardian for at most so many seconds."""
         try:
             if not select.select([self.answer], [], [], max(0, seconds))[0]:
                 return
@@ -208,7 +209,7 @@ class Loan(object):
                 self.settled = float(word[1:])
 
     def _replace_guardian(self):
-        """It was killed, and what it had to do is left to do."""
+        """The guardian was killed: have another take over the debt."""
         if self.lent and self.guardians <= _GUARDIANS:
             _close((self.control, self.answer))
             self.control = self.answer = None
@@ -223,11 +224,11 @@ class Loan(object):
 
 
 def lend(side, ancestors):
-    """The Loan of our job slot; None where there is none to lend, or where
-    enough others have lent theirs.
+    """The Loan of our job slot; None if there is none to lend, or if enough
+    others have lent theirs.
 
-    side       a sidecar or anything else whose crowd() waits, or None
-    ancestors  what SAGE_FLOCK_HELD tells of
+    side       a sidecar, or anything else with a crowd() of waiters, or None
+    ancestors  the records that SAGE_FLOCK_HELD names
     """
     if not python.getenv('MAKEFLAGS') or python.getenv('SAGE_FLOCK_KEEP_SLOT') not in ('', '0'):
         return None
@@ -241,8 +242,8 @@ def lend(side, ancestors):
 
 
 def await_debts(fds, nested):
-    """Wait until nobody has the fifos `fds` (debts.py) open for writing: until
-    the slots lent under our lock are back.  `nested` as for a Loan."""
+    """Wait until nobody has the fifos `fds` (debts.py) open for writing, which
+    means that the slots lent under our lock are back.  `nested` as in a Loan."""
     until = python.now() + (_GOODBYE if nested or proc.locked_above(()) else _LIMIT)
     while fds and python.now() < until:
         try:
@@ -255,12 +256,12 @@ def await_debts(fds, nested):
 # ---- The guardian
 
 def _become_guardian(loan, lends, heard, answering):
-    """In the forked child: be the guardian, or its short-lived parent."""
+    """In the forked child: become the guardian, or its short-lived parent."""
     try:
         if posix.fork() == 0:
             taking, giving = loan.tokens
             paths = [path for _, path in loan.debts]
-            fds = alone([taking, heard, answering] + [giving] * lends + [fd for fd, _ in loan.debts])
+            fds = alone([taking, heard, answering] + ([giving] if lends else []) + [fd for fd, _ in loan.debts])
             _guard(fds[0], fds[1], fds[2], fds[3] if lends else None, loan.strict)
             for path in paths:
                 posix.unlink(path)
@@ -269,13 +270,13 @@ def _become_guardian(loan, lends, heard, answering):
 
 
 def _guard(taking, heard, answering, giving, strict):
-    """The guardian's life, from putting a token in to taking one back."""
+    """Be the guardian: put a token in, and take one back."""
     if giving is not None:
         if select.select([heard], [], [], 0)[0]:
-            return          # the wait is over already, and make may be counting
+            return          # the wait has ended already, and make may be counting its tokens
         jobserver.put_token(giving)
         posix.close(giving)
-        _say(answering, _LENT)
+        _answer(answering, _LENT)
     word = posix.read(heard, 1)     # the lock is got, or the waiter is dead
     overdrawn = False
     pause, longest = _TRIES
@@ -283,7 +284,7 @@ def _guard(taking, heard, answering, giving, strict):
         wants = word != _END and not overdrawn and not strict
         if wants and jobserver.take_overdraft(taking):
             overdrawn, wants = True, False
-            _say(answering, _OVERDRAFT)
+            _answer(answering, _OVERDRAFT)
         ready = select.select([taking, heard] if word else [taking], [], [], pause if wants else None)[0]
         pause = min(2 * pause, longest)
         if heard in ready:
@@ -295,10 +296,10 @@ def _guard(taking, heard, answering, giving, strict):
             break
     if overdrawn:
         jobserver.return_overdraft(taking)
-    _say(answering, python.raw('%s%.6f' % (python.text(_TOKEN), python.now())))
+    _answer(answering, python.raw('%s%.6f' % (python.text(_TOKEN), python.now())))
 
 
-def _say(answering, word):
+def _answer(answering, word):
     try:
         posix.write(answering, word + b'\n')
     except OSError:
@@ -306,7 +307,8 @@ def _say(answering, word):
 
 
 def alone(fds):
-    """Keep nothing but `fds` of all that was inherited; their new numbers."""
+    """Close all inherited descriptors but `fds`, leave the session and ignore
+    the signals that end it.  Returns the new numbers of `fds`."""
     high = [fcntl.fcntl(fd, fcntl.F_DUPFD, 16) for fd in fds]
     for fd in _open_descriptors(high):
         if fd not in high:
@@ -328,8 +330,8 @@ def _close(fds):
 
 
 def _open_descriptors(known):
-    """The numbers of all, of which `known` are some: FreeBSD's /dev/fd may
-    list no more than the first three."""
+    """The numbers of all open descriptors.  A list without the `known` ones is
+    incomplete: FreeBSD's /dev/fd may show only the first three."""
     for folder in ('/proc/self/fd', '/dev/fd'):
         try:
             found = [int(name) for name in posix.listdir(folder)]

@@ -51,18 +51,21 @@ def wheels(job):
     _unpack(job)
     words = tree_wheels.build_words(job.words.pip, work, job.build + '/state')
     _run_in(work, job, words, inside, 'pip made no wheel')
+    tree_wheels.keep_scripts(job.build + '/state')
     for script in _check(job, work):
         _run_in(work, job, command(work, script), inside, script + ' failed')
 
 
 def _run_in(folder, job, words, inside, otherwise):
     """Runs a step of the build.  Raises Failed, with the text `otherwise`."""
+    here = os.open('.', os.O_RDONLY)
     os.chdir(folder)
     try:
         if not job.steps.run(words, job.output, group=True, environment=inside):
             raise Failed(otherwise)
     finally:
-        os.chdir(job.tree.top)
+        os.fchdir(here)
+        os.close(here)
 
 
 def _check(job, work):

@@ -4,13 +4,14 @@
     sage-spkg --check NAME          build it and run its check, due or not
     sage-spkg --uninstall NAME      take it out
     sage-spkg --merge NAME          a step of an install, under rebase.lock; --merge-alone: and pip.lock
-    sage-spkg --rules, --list       all packages, as words for make, as a table
+    sage-spkg --list                all packages, as a table
+    sage-spkg --rules MAKE LETTERS GOALS    as words for make: its process id, its options of one letter, its goals
     sage-spkg --fetch URL SHA256 FILE   a step of a build, under the lock of the file
-    sage-spkg --holds LOCKS ...     the same again, with locks got by waiting
     sage-spkg-uninstall NAME        a step of an uninstall, under the locks
     sage-spkg-uninstall --aside FOLDER NAME
 
-Make says, in the environment, where things are and how steps are locked.
+Make says, in the environment, where things are and how steps are locked; SAGE_SPKG_HOLDS says which locks of packages
+we have already, by having waited for them.
 """
 
 import os
@@ -31,20 +32,25 @@ def main(program, words):
         die_of(stopped.signal)
     except EnvironmentError as error:
         say('%s: %s: %s' % (program, error.filename or words[-1], error.strerror or error), 2)
+    except Exception as error:
+        if os.environ.get('SAGE_FLOCK_DEBUG', '0') not in ('', '0'):
+            raise
+        say('%s: internal error: %s: %s (SAGE_FLOCK_DEBUG=1 tells where)' % (program, error.__class__.__name__, error), 2)
     os._exit(1)
 
 
 def _spkg(words):
-    held = []
-    if words[:1] == ['--holds'] and len(words) > 1:
-        pairs = [word.partition('=') for word in words[1].split(',') if word]
-        held = [(name, int(fd)) for name, _, fd in pairs]
-        del words[:2]
+    pairs = [word.partition('=') for word in os.environ.pop('SAGE_SPKG_HOLDS', '').split()]
+    held = [(name, int(fd)) for name, _, fd in pairs]
     option = words.pop(0) if words and words[0].startswith('--') else ''
-    if option in ('--rules', '--list') and not words:
+    if option == '--rules' and len(words) == 3 or option == '--list' and not words:
         _need(('SAGE_LOCAL', 'SAGE_PKGS'), 'make')
         from sage_spkg import listing
-        (listing.rules if option == '--rules' else listing.show)(_tree())
+        if option == '--list':
+            listing.show(_tree())
+        else:
+            goals, others = words[2].split(), os.environ.get('SAGE_GOALS', '').split()
+            listing.rules(_tree(), listing.Asked(words[0], words[1], goals, others, bool(os.environ.get('SAGE_NEW_LOG'))))
         return 0
     if option == '--fetch' and len(words) == 3:
         return _fetch(*words)
@@ -62,15 +68,33 @@ def _spkg(words):
     try:
         if option == '--uninstall':
             return install.uninstall(tree, name, dict(os.environ))
-        if not os.path.exists('%s/%s/version' % (tree.pkgs, name)):
-            say('sage-spkg: %s: no such package' % name, 2)
-            return 1
-        return install.Job(tree, name, dict(os.environ), has_check=option == '--check').run()
+        return _build(tree, name, option == '--check', bool(held))
     except Failed as failed:
         say('sage-spkg: %s: %s' % (name, failed), 2)
         return 1
     finally:
         tree.unlock()
+
+
+def _build(tree, name, has_check, has_begun):
+    """A package, or its check, of a make's plan: the exit status."""
+    from sage_spkg import install
+    from sage_spkg.plan import Plan
+    if not os.path.exists('%s/%s/version' % (tree.pkgs, name)):
+        say('sage-spkg: %s: no such package' % name, 2)
+        return 1
+    plan, status = Plan(os.environ.get('SAGE_PLAN'), (has_check and 'check-' or '') + name), 1
+    if not has_begun:
+        plan.begins()
+    try:
+        status = install.Job(tree, name, dict(os.environ), plan, has_check).run()
+        return status
+    except Failed as failed:
+        say('sage-spkg: %s: %s' % (name, failed), 2)
+        return 1
+    finally:
+        tree.unlock()
+        plan.ends(status == 0)
 
 
 def _fetch(place, digest, path):

@@ -11,14 +11,16 @@ What fails costs nothing: until 3 the older version is untouched, and should 4 f
 The screen gets a line when the package starts, waits, and ends; all else goes to var/log/NAME.log.
 """
 
-import fcntl
 import os
 import time
 
 from sage_spkg import files
 from sage_spkg.packages import one_of, read
-from sage_spkg.steps import Failed, Steps, Stopped, die_of, ignore_signals, log, log_of, replace_us, say
-from sage_spkg.tree import make_folder, new_serial, try_lock
+from sage_spkg.steps import Failed, Steps, Stopped, ignore_signals, log, log_of, replace_us, say, shown
+from sage_spkg.tree import make_folder, new_serial
+
+# $(SAGE_MERGE) where no sweep is to be marked.
+_PLAIN_MERGE = ['-s', 'rebase.lock', 'sage-spkg', '--merge']
 
 
 class Words(object):
@@ -36,12 +38,14 @@ class Words(object):
 class Job(object):
     """One package on its way into the tree.
 
+    plan        tells how it went, with a number
     has_check   run its check, and for that build it even if it is not due: then it is not installed
     """
 
-    def __init__(self, tree, name, environment, has_check=False):
+    def __init__(self, tree, name, environment, plan, has_check=False):
         self.tree = tree
         self.name = name
+        self.plan = plan
         self.has_check = has_check
         self.words = Words(environment)
         self.package = one_of(tree.pkgs, name)
@@ -68,37 +72,40 @@ class Job(object):
         self.is_due = not self.tree.is_built(self.package, record)
         if not self.is_due and not self.has_check:
             if not self.tree.is_unswept(self.name):
-                self.say('is installed already')
+                self.end('=', 'is installed already')
             return self.sweep()
         try:
-            self.say('building, log in ' + self.log)
+            self.say('building, log in ' + shown(self.log))
             self.begin(record)
             self.build_it()
             if self.is_due:
                 self.replace()
                 self.whole()
-        except Stopped as stopped:
-            return self.stopped(stopped.signal)
+        except Stopped:
+            self.give_up()
+            self.end('~', 'stopped after %d s, %s' % (self.seconds(), self.what_stays()), 2)
+            raise
         except (Failed, files.Refused, EnvironmentError) as error:
             return self.failed(error)
         self.clean_up()
-        self.say('%s in %d s' % (self.is_due and 'installed' or 'checked', self.seconds()))
+        self.end('=', '%s in %d s' % (self.is_due and 'installed' or 'checked', self.seconds()))
         return self.sweep()
 
     def lock(self, name, shared):
         def become(path, held):
-            words = ['sage-spkg', '--holds', ','.join(['%s=%d' % each for each in held])]
-            if self.has_check:
-                words.append('--check')
             self.steps.go_on()
             if not shared:
                 self.say('waiting: another make, or what a killed one has left running, has it in hand')
-            replace_us(self.words.wait + (shared and ['-s'] or []) + [path] + words + [self.name])
+            words = ['sage-spkg'] + (self.has_check and ['--check'] or []) + [self.name]
+            _wait_for_lock(self.words.wait + (shared and ['-s'] or []) + [path] + words, held)
 
         self.tree.lock(name, shared, become)
 
-    def say(self, what, fd=1):
-        say('%s %s: %s' % (self.name, self.package.version, what), fd)
+    def say(self, what):
+        say('%s %s: %s' % (self.name, self.package.version, what))
+
+    def end(self, sign, what, fd=1):
+        self.plan.say(sign, '%s %s: %s' % (self.name, self.package.version, what), fd)
 
     def seconds(self):
         return int(time.time() - self.begun)
@@ -143,22 +150,37 @@ class Job(object):
     def check(self, new, older):
         if self.package.is_wheel:
             from sage_spkg import wheels
-            wheels.check(self.tree, self.name, new, wheels.distributions(older))
+            wheels.check(self.tree, self.name, new, older)
         else:
             files.check(self.tree, self.name, files.read_manifest(new), files.read_manifest(older))
 
     def put_in(self):
         """Brings in what self.state says."""
         if not os.path.exists(self.state + '/requirements.txt'):
-            self.run_or_fail(self.words.merge + [self.name])
+            self.merge()
             return
         from sage_spkg import wheels
         try:
-            wheels.check(self.tree, self.name, self.state, wheels.distributions(self.state))
+            wheels.check(self.tree, self.name, self.state, self.state)
         except files.Refused:
             files.remove(self.state)
             raise
         self.run_or_fail(wheels.install_words(self.words.pip_install, self.state))
+
+    def merge(self):
+        """The files into the tree, under the locks of $(SAGE_MERGE); a signal that comes meanwhile counts afterwards."""
+        holds = None
+        if self.words.merge[-4:] == _PLAIN_MERGE:
+            from sage_spkg import sharing
+            holds = sharing.share(['rebase.lock', 'pip.lock'], ['sage-spkg', '--merge', self.name])
+        if holds is None:
+            self.run_or_fail(self.words.merge + [self.name])
+            return
+        try:
+            _put_in(self.tree, self.state)
+        finally:
+            sharing.release(holds)
+            self.steps.go_on()
 
     def run_or_fail(self, words):
         if not self.steps.run(words):
@@ -180,18 +202,10 @@ class Job(object):
         """$(REBASE), which who is killed before leaves to the next."""
         self.steps.heed_signals()
         if self.tree.is_unswept(self.name):
-            try:
-                if self.words.sweep != ['true'] and not self.steps.run(self.words.sweep):
-                    return 1
-            except Stopped as stopped:
-                die_of(stopped.signal)
+            if self.words.sweep != ['true'] and not self.steps.run(self.words.sweep):
+                return 1
             os.unlink(self.state + '/unswept')
         return 0
-
-    def stopped(self, number):
-        self.give_up()
-        self.say('stopped after %d s, %s' % (self.seconds(), self.what_stays()), 2)
-        die_of(number)
 
     def failed(self, error):
         reason = error.strerror and '%s: %s' % (error.filename, error.strerror) \
@@ -200,8 +214,8 @@ class Job(object):
             log('sage-spkg: %s: %s' % (self.name, reason), self.environment)
         self.give_up()
         ends = (read(self.log) or '').rstrip('\n').split('\n')[-20:]
-        self.say('FAILED after %d s, %s, the end of %s:\n%s' % (
-            self.seconds(), self.what_stays(), self.log, '\n'.join(['    ' + line for line in ends])), 2)
+        self.end('!', 'FAILED after %d s, %s, the end of %s:\n%s' % (
+            self.seconds(), self.what_stays(), shown(self.log), '\n'.join(['    ' + line for line in ends])), 2)
         return 1
 
     def what_stays(self):
@@ -235,41 +249,43 @@ class Job(object):
 def merge(tree, name, has_pip_lock):
     """sage-spkg --merge NAME: under a shared rebase.lock, the files of its state into the tree.  The exit status.
 
-    pip.lock is shared, too, for an uninstall takes folders away.  It is nearly always free, and then taken by flock(2)
-    itself; else, where an uninstall waits for it, and where locks are no files, we become
-    `$(SAGE_FLOCK) -s pip.lock sage-spkg --merge-alone NAME`.
+    It is for where Job.merge() has to wait, or a sweep is to be marked.  pip.lock is shared, too, for an uninstall takes
+    folders away; where it is not free, we become `$(SAGE_FLOCK) -s pip.lock sage-spkg --merge-alone NAME`.
 
     Then it is short, and heeds no signal, so that nobody takes out again what is still coming.
     """
-    folder = os.environ.get('SAGE_LOCK_DIR') or tree.top + '/var/lock'
-    if not has_pip_lock and ('://' in folder or not _share_pip_lock(folder)):
-        replace_us(os.environ['SAGE_WAIT'].split() + ['-s', 'pip.lock', 'sage-spkg', '--merge-alone', name])
+    holds = []
+    if not has_pip_lock:
+        from sage_spkg import sharing
+        holds = sharing.share(['pip.lock'], ['sage-spkg', '--merge', name])
+        if holds is None:
+            replace_us(os.environ['SAGE_WAIT'].split() + ['-s', 'pip.lock', 'sage-spkg', '--merge-alone', name])
     ignore_signals()
-    state = tree.state(name)
     try:
-        files.put_in(tree, state)
+        _put_in(tree, tree.state(name))
     except files.Refused as refused:
-        os.unlink(state + '/manifest')
-        files.remove(state)
         log('sage-spkg: %s: %s' % (name, refused), os.environ)
         return 1
+    finally:
+        if holds:
+            sharing.release(holds)
     return 0
 
 
-def _share_pip_lock(folder):
-    """Share pip.lock, unless that means to wait, or to go past one who waits: it stands in the lock's gate, which
-    sage-flock's users of a lock pass one by one."""
+def _put_in(tree, state):
+    """The files of a state into the tree.  Raises Refused; then nothing is left of either."""
     try:
-        gate = os.open(folder + '/.sage-flock/pip.lock/gate', os.O_RDONLY | os.O_NONBLOCK)
-    except OSError:                 # nobody has waited for it yet
-        return try_lock(folder + '/pip.lock', shared=True) is not None
-    try:
-        fcntl.flock(gate, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        return try_lock(folder + '/pip.lock', shared=True) is not None
-    except EnvironmentError:
-        return False
-    finally:
-        os.close(gate)
+        files.put_in(tree, state)
+    except files.Refused:
+        os.unlink(state + '/manifest')
+        files.remove(state)
+        raise
+
+
+def _wait_for_lock(words, held):
+    """Become a sage-flock that waits and then starts us again.  held: locks that we have then, with descriptors."""
+    os.environ['SAGE_SPKG_HOLDS'] = ' '.join(['%s=%d' % each for each in held])
+    replace_us(words)
 
 
 def uninstall(tree, name, environment):
@@ -278,7 +294,7 @@ def uninstall(tree, name, environment):
     steps = Steps(environment)
 
     def become(path, held):
-        replace_us(words.wait + [path, 'sage-spkg', '--holds', name + '=-1', '--uninstall', name])
+        _wait_for_lock(words.wait + [path, 'sage-spkg', '--uninstall', name], held)
 
     tree.lock(name, False, become)
     if not steps.run(words.uninstall + [name]):

@@ -8,7 +8,8 @@ name every file, and it would not notice one that went or that came with an old 
 import os
 import stat
 
-_GOALS = ('all', 'kit', 'optional', 'list', 'report', 'locks', 'clean', 'check', 'bench', 'install', 'help')
+_GOALS = ('all', 'kit', 'optional', 'list', 'report', 'locks', 'clean', 'check', 'bench', 'install', 'uninstall', 'prefix',
+          'adopt', 'help')
 _LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789'
 
 

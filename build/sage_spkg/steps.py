@@ -42,6 +42,15 @@ def say(line, fd=1):
                 return
 
 
+def shown(path):
+    """A path as short as it names the same from where we are."""
+    try:
+        here = os.getcwd() + '/'
+    except OSError:
+        return path
+    return path[len(here):] if path.startswith(here) else path
+
+
 def log_of(environment):
     """The file that output goes to, or None where it goes to the screen."""
     if environment.get('V', '') not in ('', '0'):

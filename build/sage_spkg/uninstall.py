@@ -7,7 +7,7 @@ it again.  It is short, and heeds no signal: were it to die of one, a pip below 
 import os
 
 from sage_spkg import files
-from sage_spkg.steps import Steps, ignore_signals, say
+from sage_spkg.steps import Steps, ignore_signals, say, shown
 
 
 def uninstall(tree, name, pip, log, aside=None):
@@ -35,7 +35,7 @@ def uninstall(tree, name, pip, log, aside=None):
         say('sage-spkg-uninstall: %s: %s: %s' % (name, error.filename, error.strerror), 2)
         done = False
     if not done:
-        say('%s: NOT UNINSTALLED%s' % (name, ', see ' + log if log else ''), 2)
+        say('%s: NOT UNINSTALLED%s' % (name, ', see ' + shown(log) if log else ''), 2)
         return 1
     if aside and version:
         with open(state + '/version.aside', 'w') as file:

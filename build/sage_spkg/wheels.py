@@ -7,8 +7,8 @@ package's state, so a version that had to make way for one that then cannot be i
 
 import os
 
-from sage_spkg.files import Refused, read_manifest, remove
-from sage_spkg.packages import as_bytes, as_text
+from sage_spkg.files import Refused, check as check_files, read_manifest, remove
+from sage_spkg.packages import as_bytes, as_text, read
 
 _OPTIONS = ['--no-deps', '--no-input', '--disable-pip-version-check']
 
@@ -45,13 +45,53 @@ def _spelt_alike(name):
     return '-'.join([word for word in name.lower().replace('_', '-').replace('.', '-').split('-') if word])
 
 
-def check(tree, name, state, older):
-    """Raises Refused if another package, or nobody, has a distribution of `state` in the tree.
+def scripts(state):
+    """Names of the programs in bin/ that the wheels of a state bring.  Of two wheels with one, pip would overwrite the
+    first one's without a word."""
+    kept = read(state + '/scripts')
+    if kept is None:
+        import zipfile
+        found = set()
+        for path in wheels(state):
+            try:
+                archive = zipfile.ZipFile(path)
+            except zipfile.BadZipfile:          # pip will say so
+                continue
+            for member in archive.namelist():
+                folder, _, name = member.rpartition('/')
+                if name and folder.endswith('.data/scripts'):
+                    found.add(name)
+                elif name == 'entry_points.txt' and folder.endswith('.dist-info'):
+                    found.update(_entry_points(as_text(archive.read(member))))
+            archive.close()
+        kept = '\n'.join(sorted(found))
+    return kept.split('\n') if kept else []
 
-    older: distributions of the package's older version.  Of two packages at the same time each has its state in its
-    place when it asks, so at least one sees the other.
+
+def _entry_points(text):
+    is_script = False
+    for line in text.split('\n'):
+        line = line.partition('#')[0].strip()
+        if line.startswith('['):
+            is_script = line in ('[console_scripts]', '[gui_scripts]')
+        elif is_script and '=' in line:
+            yield line.partition('=')[0].strip()
+
+
+def keep_scripts(state):
+    """Write them down, for others to look at without opening archives."""
+    found = scripts(state)
+    with open(state + '/scripts', 'wb') as file:
+        file.write('\n'.join(found).encode('utf-8'))
+
+
+def check(tree, name, state, older):
+    """Raises Refused if another package, or nobody, has a distribution, or a program in bin/, of `state` in the tree.
+
+    older: the state of the package's older version.  Of two packages at the same time each has its state in its place
+    when it asks, so at least one sees the other.
     """
-    mine = distributions(state)
+    mine, programs = distributions(state), scripts(state)
     if not mine:
         raise Refused('pip made no wheel')
     for other in tree.installed():
@@ -59,6 +99,11 @@ def check(tree, name, state, older):
             for distribution in distributions(tree.state(other)):
                 if distribution in mine:
                     raise Refused('the Python distribution %s belongs to %s' % (distribution, other))
+            for program in programs and scripts(tree.state(other)):
+                if program in programs:
+                    raise Refused('%s/bin/%s belongs to %s' % (tree.top, program, other))
+    older, before = distributions(older), scripts(older)
+    check_files(tree, name, [as_bytes('bin/' + program) for program in programs], [as_bytes('bin/' + each) for each in before])
     for folder, entry in _site_entries(tree.top):
         distribution = _spelt_alike(entry.split('-')[0])
         if entry.endswith('.dist-info') and distribution in mine and distribution not in older:

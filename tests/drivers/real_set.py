@@ -1,11 +1,12 @@
-"""Seven C libraries from Debian's source packages, built by the package rules: as people would, and with kills.
+"""Seven C libraries from Debian's source packages, built by the package rules: as people do, and with kills.
 
     real_set.py [--kills=25] [--seed=N] [--jobs=4] [--check=no]
 
 Their archives and Debian's patches to them are fetched through apt's own mirror; without apt, cmake or the network, it
 says so and ends with 77.  They are built and checked, upgraded, killed at random moments while they are rebuilt, and
-uninstalled; after each the tree must be right: the programs work, each library is found, in the tree if it is of the
-tree, and every file is in one manifest and every file of a manifest is there.  PYTHON and MAKE are heeded.
+uninstalled.  After each step the tree must be right: the programs work and find their libraries, those of the tree in
+the tree; each file is in one manifest, and each file of a manifest is there.  PYTHON and MAKE are the interpreter and
+the make.
 """
 
 import os
@@ -23,6 +24,16 @@ MAKE = os.environ.get('MAKE', 'make')
 
 CONFIGURE = '''cd src
 ./configure --prefix="$SAGE_LOCAL" %s
+$MAKE
+$MAKE install DESTDIR="$SAGE_DESTDIR"
+'''
+# The answers of a `configure` are those of the first time: it would take longer than all else, and it is the rest that
+# is to be killed.
+CACHED = '''cd src
+answers=$SAGE_LOCAL/../answers-$SAGE_PKG
+cp "$answers" config.cache || true
+./configure --prefix="$SAGE_LOCAL" --disable-static -C %s
+[ -e "$answers" ] || { cp config.cache "$answers.$$" && mv "$answers.$$" "$answers"; }
 $MAKE
 $MAKE install DESTDIR="$SAGE_DESTDIR"
 '''
@@ -51,9 +62,9 @@ $MAKE -C programs install PREFIX="$SAGE_LOCAL" DESTDIR="$SAGE_DESTDIR"
 PACKAGES = {
     'zlib': ('zlib', '', CONFIGURE % '', CHECK),
     'bzip2': ('bzip2', '', BZIP2, 'cd src\n$MAKE test\n'),
-    'xz': ('xz-utils', '', CONFIGURE % '--disable-doc --disable-nls',
+    'xz': ('xz-utils', '', CACHED % '--disable-doc --disable-nls',
            'cd src\n$MAKE -C tests check TESTS="test_check test_stream_flags test_bcj_exact_size"\n'),
-    'libpng': ('libpng1.6', 'zlib', CONFIGURE % '', 'cd src\n$MAKE check TESTS=tests/pngvalid-standard\n'),
+    'libpng': ('libpng1.6', 'zlib', CACHED % '', 'cd src\n$MAKE check TESTS=tests/pngvalid-standard\n'),
     'libyaml': ('libyaml', '', CMAKE % ('', '-DINSTALL_CMAKE_DIR=lib/cmake/yaml'), 'cd build\n$MAKE test\n'),
     'expat': ('expat', '', CMAKE % ('expat', '-DEXPAT_BUILD_DOCS=OFF -DEXPAT_BUILD_EXAMPLES=OFF'), 'cd build\n$MAKE test\n'),
     'lz4': ('lz4', '| zlib', LZ4, 'src/lz4 -b1 -i1 src/README.md\n'),
@@ -92,13 +103,13 @@ def sources(folder):
         # A mirror may lack the newest patches, and yet have what they are for.
         found[debian] = [(words[1], words[3].partition(':')[2]) for words in lines
                          if len(words) == 4 and os.path.exists(folder + '/fetched/' + words[1])]
-        if not [file for file, _ in found[debian] if '.orig.tar.' in file]:
+        if not any(['.orig.tar.' in file for file, _ in found[debian]]):
             return None
     return found
 
 
 def output_of(words, said=b''):
-    """What a command has to say on its standard output, bytes, told `said` on its standard input."""
+    """What a command prints on its standard output, bytes, given `said` on its standard input."""
     with open(os.devnull, 'w') as nothing:
         process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=nothing,
                                    shell=not isinstance(words, list))
@@ -157,7 +168,7 @@ class Set(object):
         self.jobs = jobs
         self.environment = dict(
             [each for each in os.environ.items() if not each[0].startswith(('SAGE_', 'MAKE', 'MFLAGS'))],
-            SAGE_LOCAL=self.tree, SAGE_PKGS=folder + '/pkgs', SAGE_DISTFILES=folder + '/distfiles')
+            SAGE_LOCAL=self.tree, SAGE_PKGS=folder + '/pkgs', SAGE_DISTFILES=folder + '/distfiles', CFLAGS='-O0')
         self.versions = {}
 
     def start(self, *words):
@@ -293,10 +304,11 @@ def main(*options):
         it.upgrade('zlib')
         say('zlib upgraded, and libpng with it, in %.0f s' % it.make())
         it.check()
-        kills = int(given.get('kills', 25))
+        kills, begun = int(given.get('kills', 25)), time.time()
         for number in range(kills):
             it.kill(chance, float(given.get('longest', 8)))
             say('kill %d: the tree is right' % (number + 1))
+        say('%d kills in %.0f s' % (kills, time.time() - begun))
         it.make(*[name + '-uninstall' for name in PACKAGES])
         if it.files() or os.listdir(it.tree) != ['var']:
             raise Wrong('left after the uninstall: %s' % it.files())

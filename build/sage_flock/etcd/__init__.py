@@ -14,8 +14,8 @@ from sage_flock.etcd import http
 from sage_flock.etcd.http import Refused, Unreachable, decoded, encoded
 from sage_flock.etcd.queue import HASTE, Place, Queue, folder_end, put, span, whole_queue
 from sage_flock.python import signal
-from sage_flock.messages import USAGE, Failure, say
-from sage_flock.request import EXCLUSIVE, POOL, SHARED, Hold, held
+from sage_flock.messages import USAGE, Failure, duration, say
+from sage_flock.request import EXCLUSIVE, POOL, SHARED, Hold, held, strongest
 
 gc.enable()         # who talks with servers may live for long
 
@@ -34,7 +34,7 @@ def names(url):
     """The names of the locks in the folder `url` that somebody uses, sorted."""
     servers, path = _parsed(url)
     folder = path + '/'
-    found = _failing_as(url, _client(servers).ask, '/v3/kv/range',
+    found = _failing_as(url, _client(url, servers).ask, '/v3/kv/range',
                   dict(span(folder, folder_end(folder)), keys_only=True))
     keys = [decoded(one['key'])[len(folder):].partition('//') for one in found.get('kvs', [])]
     return sorted(set([name for name, _, rest in keys
@@ -66,14 +66,16 @@ class Lock(object):
         self.name = name
         self.url = url
         self.servers = _SCHEME + url[len(_SCHEME):].partition('/')[0]
-        self.client = _client(servers)
+        self.client = _client(name, servers)
         self.place = None
 
     def hold(self, request):
         """Take it as a request.Request asks: a Hold, or None when it was not
         got in time.  Raises Failure."""
+        if request.quiet:
+            self.client.on_silence = None
         ancestors = held()
-        if self._covered(request.mode, ancestors):
+        if self._covered(request, ancestors):
             request.note('got', nested=True, lent=False)
             return EtcdHold(self, None, ancestors, nested=True)
         self.place = Place(self.client, self.path, request, _lease_seconds())
@@ -109,7 +111,7 @@ class Lock(object):
         request.note('got', nested=False, lent=loan is not None)
         return EtcdHold(self, self.place, ancestors, loan=loan)
 
-    def _covered(self, mode, ancestors):
+    def _covered(self, request, ancestors):
         """Does a lock held by an ancestor cover this call?"""
         ids = [key.rpartition('/')[2] for key in ancestors
                if key.startswith(_SCHEME) and _parsed(key.rpartition('//run/')[0])[1] == self.path]
@@ -117,10 +119,7 @@ class Lock(object):
             return False
         queue = self.queue()
         modes = [one.mode for one in queue.places if one.id in ids and one.id in queue.runs]
-        if modes and mode == EXCLUSIVE and EXCLUSIVE not in modes:
-            raise Failure(self.name, 'held shared by the command that this one runs under, '
-                          'so an exclusive lock would wait for itself')
-        return bool(modes) and (mode != POOL or modes != [SHARED] * len(modes))
+        return request.is_covered(strongest(modes), self.name)
 
 
 class EtcdHold(Hold):
@@ -227,8 +226,11 @@ def _failing_as(name, action, *args):
         raise Failure(name, 'etcd refuses: %s' % no)
 
 
-def _client(servers):
-    return http.Client(servers, _lease_seconds())
+def _client(name, servers):
+    client = http.Client(servers, _lease_seconds())
+    client.on_silence = lambda why, left: say('%s: no answer from etcd yet (%s): trying for %s more' % (
+        name, why, duration(left)))
+    return client
 
 
 def _lease_seconds():

@@ -12,11 +12,13 @@ is therefore put such that twice is as good as once.
 import binascii
 import time
 
-from sage_flock import fastjson, python
+from sage_flock import python
+from sage_flock.events import as_json
 from sage_flock.python import now
 from sage_flock.messages import Failure, reason
 
 _PAUSE = 0.2                # seconds between two rounds of servers that do not answer
+_SILENCE = 2.0              # seconds after which it is said that none does
 _HEAD_LIMIT = 1 << 16       # bytes
 _BODY_LIMIT = 1 << 26
 
@@ -54,7 +56,11 @@ class Client(object):
     patience  seconds to go on asking while none answers
     tries     how often the last question was put before it was answered
     moves     how often another server had to be turned to
+    on_silence  called when nobody has answered for _SILENCE, with why, a str, and the seconds left to try; or None
     """
+
+    on_silence = None
+    _until = _notice = 0        # up to when the question is put, and when it is said that nobody answers
 
     def __init__(self, servers, patience):
         self.servers = list(servers)
@@ -72,7 +78,8 @@ class Client(object):
         Raises Refused, or Unreachable after `patience` seconds.
         """
         patience = self.patience if patience is None else patience
-        until = now() + patience
+        until = self._until = now() + patience
+        self._notice = now() + _SILENCE if self.on_silence and patience > _SILENCE else until
         self.tries = 0
         while True:
             silent = []
@@ -82,6 +89,7 @@ class Client(object):
                     return self._ask_here(path, question, min(until, share))
                 except _NoAnswer as why:
                     silent.append(('%s:%s' % self.servers[0], why))
+                    self._give_notice(why)
                     self._turn_to_next()
             if not [why for _, why in silent if not why.lasting] or now() + _PAUSE >= until:
                 raise Unreachable('no etcd server answers: ' + '; '.join(
@@ -102,6 +110,12 @@ class Client(object):
         if self._wire:
             self._wire.close()
             self._wire = None
+
+    def _give_notice(self, why):
+        """It is said once, when it is due, that nobody answers."""
+        if self._notice <= now() < self._until:
+            self._notice = self._until
+            self.on_silence('%s:%s: %s' % (self.servers[0] + (why,)), self._until - now())
 
     def _turn_to_next(self):
         self.close()
@@ -138,16 +152,34 @@ class Client(object):
         if self._wire:
             # The server may have hung up on an idle connection: no reason to leave it.
             try:
-                return _answer_of(self._send(self._wire, path, question, until).reply(until))
+                return self._answer(path, question, until)
             except _NoAnswer:
                 self.close()
                 self.tries += 1
-        self._wire = _Wire(self.servers[0], self._tls, until)
-        return _answer_of(self._send(self._wire, path, question, until).reply(until))
+        # One that takes so long to connect is tried once more after the notice.
+        self._wire = _Wire(self.servers[0], self._tls, min(until, max(self._notice, now() + _PAUSE)))
+        return self._answer(path, question, until)
+
+    def _answer(self, path, question, until):
+        """The answer of the server that we are connected to."""
+        self._send(self._wire, path, question, until)
+        reply = _Reply()
+        while not reply.whole:
+            data = self._wire.receive(min(until, max(self._notice, now() + _PAUSE)))
+            if data is not None:
+                reply.feed(data)
+            elif now() >= until:
+                raise _NoAnswer('no answer in time')
+            else:
+                self._give_notice('no answer in time')
+        if reply.length is None:        # its end was the connection's
+            self.close()
+        return _meaning(reply, reply.body)
 
     def _send(self, wire, path, question, until):
-        body = fastjson.dumps(question).encode('ascii')
-        head = ['POST %s HTTP/1.1' % path, 'Host: ' + wire.name,
+        body = as_json(question).encode('ascii')
+        # To HTTP/1.0 nobody replies in chunks.
+        head = ['POST %s HTTP/1.0' % path, 'Host: ' + wire.name, 'Connection: keep-alive',
                 'Content-Type: application/json', 'Content-Length: %d' % len(body)]
         if self._token:
             head.append('Authorization: ' + self._token)
@@ -238,16 +270,6 @@ class _Wire(object):
                 return None
             raise self._explained(error)
 
-    def reply(self, until):
-        """One whole _Reply."""
-        reply = _Reply()
-        while not reply.whole:
-            data = self.receive(until)
-            if data is None:
-                raise _NoAnswer('no answer in time')
-            reply.feed(data)
-        return reply
-
     def close(self):
         """Hang up."""
         self._socket.close()
@@ -270,37 +292,32 @@ class _Reply(object):
     """An HTTP reply, taken apart as it comes in.
 
     status  number and words of its first line; None before that is there
+    length  of its body, in bytes; None: it ends with the connection
     body    what there is of it, less what the reader took
     whole   has all of it come?
     """
 
     def __init__(self):
-        self.status = None
+        self.status = self.length = None
         self.body = b''
         self.whole = False
-        self._raw = b''
-        self._left = None       # bytes of the body to come; None: as many as do
-        self._chunked = False
 
     def feed(self, data):
         """Take in `data`; b'' is the connection's end."""
-        self._raw += data
+        self.body += data
         if self.status is None:
             self._read_head()
-        if self.status is not None:
-            try:
-                self._read_body()
-            except ValueError:
-                raise _NoAnswer('its reply is no HTTP', lasting=True)
+        if self.length is not None:
+            self.whole = len(self.body) >= self.length
+        elif not data:
+            self.whole = self.status is not None
         if not data and not self.whole:
-            if self.status is None or self._chunked or self._left is not None:
-                raise _NoAnswer('the connection was closed')
-            self.whole = True
-        if len(self._raw) + len(self.body) > _BODY_LIMIT:
+            raise _NoAnswer('the connection was closed')
+        if len(self.body) > _BODY_LIMIT:
             raise _NoAnswer('its reply has no end', lasting=True)
 
     def _read_head(self):
-        head, end, rest = self._raw.partition(b'\r\n\r\n')
+        head, end, rest = self.body.partition(b'\r\n\r\n')
         if not b'HTTP/1.'.startswith(head[:7]) or (not end and len(head) > _HEAD_LIMIT):
             raise _NoAnswer('its reply is no HTTP', lasting=True)
         if not end:
@@ -310,54 +327,24 @@ class _Reply(object):
         for line in lines[1:]:
             name, _, value = line.partition(b':')
             name, value = name.strip().lower(), value.strip().lower()
-            if name == b'transfer-encoding':
-                self._chunked = value == b'chunked'
-            elif name == b'content-length':
+            if name == b'content-length':
                 if not python.is_number(python.text(value)):
                     raise _NoAnswer('its reply is no HTTP', lasting=True)
-                self._left = int(value)
-        self._raw = rest
-
-    def _read_body(self):
-        if not self._chunked:
-            part = self._raw if self._left is None else self._raw[:self._left]
-            self.body += part
-            self._raw = self._raw[len(part):]
-            if self._left is not None:
-                self._left -= len(part)
-                self.whole = not self._left
-            return
-        while not self.whole:
-            size, newline, rest = self._raw.partition(b'\r\n')
-            if not newline:
-                return
-            size = int(size.partition(b';')[0], 16)
-            if size < 0:
-                raise ValueError
-            if size == 0:
-                # Behind the last chunk may stand more headers, up to an empty line.
-                self.whole = rest.startswith(b'\r\n') or b'\r\n\r\n' in rest
-                return
-            if len(rest) < size + 2:
-                return
-            self.body += rest[:size]
-            self._raw = rest[size + 2:]
-
-
-def _answer_of(reply):
-    return _meaning(reply, reply.body)
+                self.length = int(value)
+        self.body = rest
 
 
 def _meaning(reply, data):
     """The dict that the bytes `data` of `reply` say; Refused, or _NoAnswer."""
     try:
-        answer = fastjson.loads(data.decode('utf-8'))
+        answer = _read(data.decode('utf-8'))
         if not isinstance(answer, dict):
             raise ValueError
     except ValueError:
         said = python.text(data[:60]).strip().split('\n')[0]
         if reply.status.startswith('200'):
-            raise _NoAnswer('its reply is not etcd\'s: ' + said, lasting=True)
+            # Without a length it may be the half of one.
+            raise _NoAnswer('its reply is not etcd\'s: ' + said, lasting=reply.length is not None)
         raise _NoAnswer('HTTP %s: %s' % (reply.status, said), lasting=reply.status[:1] != '5')
     error = answer.get('error')
     if error is None:
@@ -369,6 +356,44 @@ def _meaning(reply, data):
     if code in _FINAL:
         raise Refused(code, message)
     raise _NoAnswer(message)
+
+
+class _Plain(object):
+    """What the C half of json makes a reader from: no hooks."""
+
+    strict = True
+    encoding = 'utf-8'      # of bytes, on Python 2
+    object_hook = object_pairs_hook = array_hook = None
+    parse_float = float
+    parse_int = int
+    parse_constant = float
+    memo = {}
+
+
+try:
+    from _json import make_scanner      # not before 2.7 and 3.1
+    _scan = make_scanner(_Plain)
+except Exception:                       # the name is Python's own affair
+    _scan = None
+
+
+def _read(text):
+    """The value that `text` (unicode) stands for as JSON; ValueError if for none.
+
+    The other half of json imports re, which costs more than all the rest of
+    taking a lock on etcd does.  Whatever goes wrong here, it has the last word.
+    """
+    try:
+        value, end = _scan(text, 0)
+        if not text[end:].strip():
+            return value
+    except Exception:
+        pass
+    import json
+    try:
+        return json.loads(text)
+    except RuntimeError:
+        raise ValueError('nested too deep')
 
 
 def encoded(key):

@@ -38,14 +38,13 @@ def wait(lock, queue, request, ancestors):
             loan.leave(request.note)
         raise
     if not got:
-        if not request.quiet:
-            say(request.gave_up(lock.name, _in_words(watch.queue, lock.place)))
+        request.say_not_got(lock.name, _in_words(watch.queue, lock.place))
         lock.place.leave()
         if loan:
             loan.leave(request.note)
         return False, None
     if not request.quiet:
-        say('got %s lock %s after %s' % (request.mode, lock.name, duration(watch.elapsed())))
+        request.say_got(lock.name, watch.elapsed())
     return True, loan
 
 

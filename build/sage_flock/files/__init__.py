@@ -51,7 +51,7 @@ def open_named(name, path):
     try:
         return Lock(name, path, locks.open_file(path))
     except (OSError, ValueError, TypeError) as error:
-        raise Failure(path, 'cannot be opened: ' + reason(error))
+        raise Failure(locks.in_full(path), 'cannot be opened: ' + reason(error))
 
 
 def open_descriptor(number):
@@ -61,8 +61,8 @@ def open_descriptor(number):
     """
     try:
         posix.fstat(number)
-    except (OSError, OverflowError) as error:
-        raise Failure('descriptor %d' % number, reason(error))
+    except (OSError, OverflowError):
+        raise Failure('descriptor %d' % number, 'is not open (open it first, as in exec %d>FILE)' % number)
     return Lock(str(number), None, number)
 
 
@@ -143,7 +143,7 @@ class Taker(object):
 
     def take(self):
         """See take() of the module."""
-        if self.side and self.ancestors and self._covered_by(self._mode_of_ancestors()):
+        if self.side and self.ancestors and self._covers(self._mode_of_ancestors()):
             return self._run_nested()
         if not self.lock.ours and self._has_already():
             return self._hold()     # nothing to queue for, least of all behind who waits for it
@@ -151,7 +151,7 @@ class Taker(object):
         if in_gate and self.lock.take(self.request.mode, block=False):
             return self._got_at_once()
         under = None if self.lock.kept else self._unrecorded_ancestor()
-        if under and under.supervises and self._covered_by(under.mode):
+        if under and under.supervises and self._covers(under.mode):
             return self._run_nested()
         if not self.request.wait:
             return self._give_up()
@@ -212,19 +212,12 @@ class Taker(object):
 
     # ---- What it depends on
 
+    def _covers(self, have):
+        return self.request.is_covered(have, self.lock.name)
+
     def _mode_of_ancestors(self):
         from sage_flock.files import records
         return records.held_mode(self.ancestors, self.side)
-
-    def _covered_by(self, have):
-        """Does a lock held in the mode `have` (None: not held) by the command
-        that we run under cover this call?"""
-        if have == SHARED and self.request.mode == POOL:
-            return False        # that holds no place
-        if have in (SHARED, POOL) and self.request.mode == EXCLUSIVE:
-            raise Failure(self.lock.name, 'held shared by the command that this one runs under, '
-                          'so an exclusive lock would wait for itself')
-        return have is not None
 
     def _unrecorded_ancestor(self):
         """The proc.Ancestor of ours that holds the lock, though no record of

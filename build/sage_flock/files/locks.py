@@ -44,7 +44,7 @@ class Lock(object):
     def title(self):
         """Its name for people: of a descriptor the file as well, where /proc tells."""
         try:
-            return self.name if self.ours else '%s (%s)' % (self.name, posix.readlink('/proc/self/fd/%d' % self.fd))
+            return self.name if self.ours else '%s (%s)' % (self.name, python.path_behind(self.fd))
         except OSError:
             return self.name
 
@@ -89,6 +89,14 @@ def flock(fd, operation, name):
                 return False
             if error.errno != errno.EINTR:
                 raise Failure(name, 'cannot be locked: ' + reason(error))
+
+
+def in_full(path):
+    """`path` as it reads from any folder, for messages: a bare name was looked for in the current one."""
+    try:
+        return path if '/' in path else posix.getcwd() + '/' + path
+    except OSError:         # that folder is gone
+        return path
 
 
 def open_file(path):

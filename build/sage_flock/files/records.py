@@ -11,7 +11,7 @@ from sage_flock import python
 from sage_flock.files.sidecar import AT_GATE, HOLDS, QUEUES, Sidecar, remove
 from sage_flock.messages import shortened
 from sage_flock.python import stat
-from sage_flock.request import EXCLUSIVE, POOL, SHARED, held, parse
+from sage_flock.request import POOL, held, parse, strongest
 
 _RECORD_LIMIT = 8192
 _NEWBORN = 60           # seconds that making a record may take
@@ -190,10 +190,7 @@ def held_mode(paths, sidecar):
     """The strongest mode in which the records `paths` hold the lock of
     `sidecar`; None if none of them is its."""
     modes = [_mode_at(p) for p in paths if _same_folder(p.rpartition('/')[0], sidecar.folder)]
-    for mode in (EXCLUSIVE, POOL, SHARED):
-        if mode in modes:
-            return mode
-    return None
+    return strongest(modes)
 
 
 def _mode_at(path):

@@ -268,7 +268,7 @@ def of(lock):
 
 def _path_of(lock, status):
     try:
-        path = posix.readlink('/proc/self/fd/%d' % lock.fd)
+        path = python.path_behind(lock.fd)
     except OSError:         # no /proc
         if not lock.ours:
             raise Unavailable('the path of the descriptor is not known')

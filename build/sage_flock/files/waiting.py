@@ -10,7 +10,7 @@ import posix
 
 from sage_flock import python, slots
 from sage_flock.files import deadlock, holders, interrupts, locks, records, sidecar, watch
-from sage_flock.messages import Failure, duration, quoted, say, say_garbled
+from sage_flock.messages import Failure, quoted, say, say_garbled
 from sage_flock.request import SHARED
 
 
@@ -184,7 +184,7 @@ class Wait(object):
         self.request.note('got', nested=False, lent=self.loan is not None, **self.lock.place())
         self._see_off_watch()
         if self.said:
-            say('got %s lock %s after %s' % (self.request.mode, self.lock.title(), duration(self.elapsed())))
+            self.request.say_got(self.lock.title(), self.elapsed())
 
     def _end_in_failure(self):
         self.watch.decide()
