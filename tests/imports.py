@@ -13,6 +13,7 @@ import sys
 
 ORDER = '''
 call report.call
+several
 status selftest
 files etcd
 files.waiting files.listing files.sweep etcd.keeper etcd.waiting

@@ -48,7 +48,7 @@ _sage_flock_command() {
 }
 
 _sage_flock_options() {
-    printf '%s\n' -s --shared -x -e --exclusive -u --unlock --pool -n --nb --nonblock --nonblocking -w --wait --timeout \
+    printf '%s\n' -s --shared -x -e --exclusive -u --unlock --pool --also --also-shared -n --nb --nonblock --nonblocking -w --wait --timeout \
         -E --conflict-exit-code -o --close -F --no-fork --fd --coalesce --key --mark --status --json --self-test -q --quiet \
         --verbose -h --help -V --version
 }
@@ -61,10 +61,10 @@ _sage_flock() {
         option=${COMP_WORDS[i]}
         case $option in
             --status) status=yes ;;
-            -w | --wait | --timeout | -E | --conflict-exit-code | --pool | --key | --mark | --fd | -[!-]*[wE])
+            -w | --wait | --timeout | -E | --conflict-exit-code | --pool | --also | --also-shared | --key | --mark | --fd | -[!-]*[wE])
                 i=$((i + 1))
                 [ "${COMP_WORDS[i]}" != '=' ] || i=$((i + 1))       # bash makes three words of --wait=5
-                [ "$i" -lt "$COMP_CWORD" ] || { [ "$option" != --mark ] || _sage_flock_files; return 0; }
+                [ "$i" -lt "$COMP_CWORD" ] || { _sage_flock_argument "$option"; return 0; }
                 [ "$option" != --fd ] || { _sage_flock_behind_lock $((i + 1)); return; } ;;
             -?*) ;;
             *) [ -n "$status" ] || { _sage_flock_behind_lock $((i + 1)); return; } ;;
@@ -75,6 +75,14 @@ _sage_flock() {
         -*) _sage_flock_reply "$word" < <(_sage_flock_options) ;;
         */*) _sage_flock_files ;;
         *) _sage_flock_reply "$word" < <(_sage_flock_locks) ;;
+    esac
+}
+
+# _sage_flock_argument OPTION: what an option wants, where that is a file or a lock.
+_sage_flock_argument() {
+    case $1:${COMP_WORDS[COMP_CWORD]} in
+        --mark:* | --also*:*/*) _sage_flock_files ;;
+        --also*) _sage_flock_reply "${COMP_WORDS[COMP_CWORD]}" < <(_sage_flock_locks) ;;
     esac
 }
 

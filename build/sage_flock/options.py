@@ -37,6 +37,10 @@ def parser():
         help='drop the lock of a descriptor')
     add('--pool', type=_most, dest='most', metavar='N',
         help='share the lock with so many at a time that there are N at most, 1 to 256')
+    it.also = []        # in the order in which they are written
+    for option, mode in (('--also', EXCLUSIVE), ('--also-shared', SHARED)):
+        add(option, metavar='LOCK', type=lambda word, mode=mode: it.also.append((mode, word)),
+            help='take this lock, too, first; as often as needed' if mode == EXCLUSIVE else 'the same, shared')
     add('-n', '--nb', '--nonblock', '--nonblocking', dest='wait', action='store_false',
         default=True, help='do not wait: fail when the lock is held')
     add('-w', '--wait', '--timeout', dest='seconds', type=_seconds, metavar='SECONDS',
@@ -79,12 +83,15 @@ def parse(words):
     for each option, and
 
     names    the locks of --status, the folder of --self-test, if one is given
+    also     (mode, name) of the locks to take before it
     lock     the name of the lock; None where `fd`, a descriptor, is locked
     command  the argv to run, [] in the FD form
 
     Raises Failure for what makes no sense, and SystemExit for --help and --version.
     """
-    asked = parser().parse_args(words)
+    it = parser()
+    asked = it.parse_args(words)
+    asked.also = it.also
     asked.names = asked.command if asked.lock is None else [asked.lock] + asked.command
     if asked.status:
         if [word for word in asked.names if word.startswith('-')]:
@@ -104,6 +111,8 @@ def _refuse_contradictions(asked):
     asked.mode = POOL if asked.most is not None else asked.mode or EXCLUSIVE
     if asked.shell is not None:
         raise _wrong("-c goes behind LOCK: sage-flock LOCK -c 'SHELL COMMAND'")
+    if asked.also and asked.mode == UNLOCK:
+        raise _wrong('--also does not go with -u')
     if asked.coalesce and (asked.mode != EXCLUSIVE or not asked.fork):
         raise _wrong('--coalesce goes with neither -s, -u nor -F')
     if asked.mark is not None and (asked.key is None or asked.mode == UNLOCK or not asked.fork):
@@ -128,6 +137,8 @@ def _tell_lock_from_command(asked):
         except argparse.ArgumentTypeError as error:
             raise _wrong(str(error))
         asked.lock = None
+        if asked.also:
+            raise _wrong('--also goes with a COMMAND: it is held as long as that runs')
         if asked.mode == POOL:
             raise _wrong('--pool goes with a COMMAND: a place is held by what runs')
     else:

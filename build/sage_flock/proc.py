@@ -98,7 +98,8 @@ def ancestor(fd):
     the folder is gone, or the disk was full.
     """
     lockers = _lockers(fd)
-    line = _line_of_descent() if lockers else []
+    # Ourselves, too: a call may take several locks (--also), one of them twice.
+    line = ['%d' % posix.getpid()] + _line_of_descent() if lockers else []
     for pid, mode in lockers:
         if pid in line:
             return Ancestor(pid, mode)
