@@ -11,6 +11,10 @@ from sage_flock.request import EXCLUSIVE, MOST, POOL, SHARED, most_in
 
 VERSION = '1.0'
 UNLOCK = 'unlock'
+# What the parser makes of a line without options: to make it costs more than all that such a line needs else.
+NOTHING = {'mode': None, 'most': None, 'also': None, 'also_shared': None, 'wait': True, 'seconds': None, 'conflict': 1,
+           'close': False, 'fork': True, 'shell': None, 'fd': None, 'coalesce': False, 'key': None, 'mark': None,
+           'status': False, 'json': False, 'self_test': False, 'quiet': False, 'verbose': False}
 
 
 class _Parser(argparse.ArgumentParser):
@@ -89,9 +93,13 @@ def parse(words):
 
     Raises Failure for what makes no sense, and SystemExit for --help and --version.
     """
-    it = parser()
-    asked = it.parse_args(words)
-    asked.also = it.also
+    if words and words[0][:1] not in ('-', ''):
+        asked = argparse.Namespace()
+        asked.__dict__.update(NOTHING, lock=words[0], command=words[1:], also=[])
+    else:
+        it = parser()
+        asked = it.parse_args(words)
+        asked.also = it.also
     asked.names = asked.command if asked.lock is None else [asked.lock] + asked.command
     if asked.status:
         if [word for word in asked.names if word.startswith('-')]:

@@ -98,10 +98,10 @@ def ancestor(fd):
     the folder is gone, or the disk was full.
     """
     lockers = _lockers(fd)
-    # Ourselves, too: a call may take several locks (--also), one of them twice.
-    line = ['%d' % posix.getpid()] + _line_of_descent() if lockers else []
+    line = _line_of_descent() if lockers else []
+    us = '%d' % posix.getpid()      # a call may take several locks (--also), one of them twice
     for pid, mode in lockers:
-        if pid in line:
+        if pid in line or pid == us:
             return Ancestor(pid, mode)
         if not python.is_there('/proc/' + pid):       # then whoever still has the descriptor holds it
             for heir in line:
