@@ -128,6 +128,18 @@ def _is_sage_flock(pid):
     return bool(scripts) and 'py' in words[0].rpartition('/')[2] and scripts[0].rpartition('/')[2] == 'sage-flock'
 
 
+def lists_locks():
+    """Does the kernel list who has locked what?"""
+    return bool(_lines('/proc/locks'))
+
+
+def any_mode(fd):
+    """A mode in which another process holds a flock(2) on the file behind `fd`, or None."""
+    us = '%d' % posix.getpid()
+    modes = [mode for pid, mode in _lockers(fd) if pid != us]
+    return modes[0] if modes else None
+
+
 def foreign(fd, known=()):
     """The processes that hold a flock(2) on the file behind `fd`, from Linux's
     /proc: a list of (pid, command line, shortened).  [] elsewhere.  Locks taken
