@@ -22,6 +22,7 @@ files.deadlock files.holders
 files.interrupts files.pool
 files.records
 files.sidecar etcd.queue
+files.ranges
 files.locks etcd.http
 report.text report.page report.trace
 report.rows report.sums

@@ -48,7 +48,7 @@ _sage_flock_command() {
 }
 
 _sage_flock_options() {
-    printf '%s\n' -s --shared -x -e --exclusive -u --unlock --pool --also --also-shared -n --nb --nonblock --nonblocking -w --wait --timeout \
+    printf '%s\n' -s --shared -x -e --exclusive -u --unlock --pool --also --also-shared --fcntl --start --length -n --nb --nonblock --nonblocking -w --wait --timeout \
         -E --conflict-exit-code -o --close -F --no-fork --fd --coalesce --key --mark --status --json --self-test -q --quiet \
         --verbose -h --help -V --version
 }
@@ -61,7 +61,7 @@ _sage_flock() {
         option=${COMP_WORDS[i]}
         case $option in
             --status) status=yes ;;
-            -w | --wait | --timeout | -E | --conflict-exit-code | --pool | --also | --also-shared | --key | --mark | --fd | -[!-]*[wE])
+            -w | --wait | --timeout | -E | --conflict-exit-code | --pool | --also | --also-shared | --start | --length | --key | --mark | --fd | -[!-]*[wE])
                 i=$((i + 1))
                 [ "${COMP_WORDS[i]}" != '=' ] || i=$((i + 1))       # bash makes three words of --wait=5
                 [ "$i" -lt "$COMP_CWORD" ] || { _sage_flock_argument "$option"; return 0; }

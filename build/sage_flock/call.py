@@ -50,6 +50,11 @@ def _run(words):
         from sage_flock import several
         several.nest(asked)
     lock = sage_flock.open_named(asked.lock) if asked.fd is None else files.open_descriptor(asked.fd)
+    if asked.fcntl:
+        if lock.fd is None:
+            raise Failure(lock.name, 'is no file, as --fcntl needs')
+        from sage_flock.files import ranges
+        lock = ranges.RangeLock(lock, asked.start or 0, asked.length or 0)
     if asked.mode == options.UNLOCK:
         return _unlock(lock, asked)
     request = _request(lock, asked, asked.mode)

@@ -13,7 +13,7 @@ VERSION = '1.0'
 UNLOCK = 'unlock'
 # What the parser makes of a line without options: to make it costs more than all that such a line needs else.
 NOTHING = {'mode': None, 'most': None, 'also': None, 'also_shared': None, 'wait': True, 'seconds': None, 'conflict': 1,
-           'close': False, 'fork': True, 'shell': None, 'fd': None, 'coalesce': False, 'key': None, 'mark': None,
+           'close': False, 'fork': True, 'shell': None, 'fd': None, 'fcntl': False, 'start': None, 'length': None, 'coalesce': False, 'key': None, 'mark': None,
            'status': False, 'json': False, 'self_test': False, 'quiet': False, 'verbose': False}
 
 
@@ -60,6 +60,10 @@ def parser():
         help='behind LOCK: run COMMAND with $SHELL, else /bin/sh')
     add('--fd', type=_descriptor, metavar='N',
         help='lock descriptor N, then run COMMAND')
+    add('--fcntl', action='store_true',
+        help='lock bytes of the file as fcntl(2) does, not flock(2): a plain lock')
+    add('--start', type=_size, metavar='N', help='from byte N on, 0 by default (implies --fcntl)')
+    add('--length', type=_size, metavar='N', help='N bytes; 0, the default, is all (implies --fcntl)')
     add('--coalesce', action='store_true',
         help='COMMAND is a sweep over everything: if one that began after this\n'
              'call has succeeded by the time the lock is got, do not run again')
@@ -117,8 +121,13 @@ def _refuse_contradictions(asked):
     if asked.most is not None and (asked.mode not in (None, SHARED) or asked.coalesce or asked.fd is not None):
         raise _wrong('--pool goes with neither -x, -u, --coalesce nor --fd')
     asked.mode = POOL if asked.most is not None else asked.mode or EXCLUSIVE
-    if asked.shell is not None:
+    if asked.shell is not None and asked.fd is not None and not asked.names:
+        asked.names = ['-c', asked.shell]
+    elif asked.shell is not None:
         raise _wrong("-c goes behind LOCK: sage-flock LOCK -c 'SHELL COMMAND'")
+    asked.fcntl = asked.fcntl or asked.start is not None or asked.length is not None
+    if asked.fcntl and (asked.mode == POOL or asked.coalesce or asked.mark is not None):
+        raise _wrong('--fcntl goes with neither --pool, --coalesce nor --mark')
     if asked.also and asked.mode == UNLOCK:
         raise _wrong('--also does not go with -u')
     if asked.coalesce and (asked.mode != EXCLUSIVE or not asked.fork):
@@ -133,6 +142,8 @@ def _refuse_contradictions(asked):
 
 def _tell_lock_from_command(asked):
     if asked.fd is not None:
+        if not asked.names:
+            raise _wrong('--fd %d goes with a COMMAND (only a bare number goes without one)' % asked.fd)
         asked.lock = None
         asked.command = _command(asked.names)
     elif asked.lock is None:
@@ -191,6 +202,16 @@ def _most(word):
     if most is None:
         raise argparse.ArgumentTypeError('%s is no number from 1 to %d' % (argparse.shown(word), MOST))
     return most
+
+
+def _size(word):
+    """A number of bytes; K, M, G and T are the powers of 1024."""
+    digits = word.rstrip('KMGTiB')
+    unit = word[len(digits):]
+    power = 'KMGT'.find(unit[:1]) + 1 if unit else 0
+    if not python.is_number(digits) or unit[1:] not in ('', 'iB') or unit and not power or int(digits) << 10 * power >= 1 << 63:
+        raise argparse.ArgumentTypeError('%s is no number of bytes' % argparse.shown(word))
+    return int(digits) << 10 * power
 
 
 def _descriptor(word):
