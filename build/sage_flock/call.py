@@ -24,7 +24,8 @@ def main(words):
     try:
         status = _run(words)
     except Failure as failure:
-        say(str(failure) + failure.hint)
+        if not failure.is_said:
+            say(str(failure) + failure.hint)
         status = failure.status
     except SystemExit as end:       # --help and --version
         status = _flushed(end.code or 0)

@@ -22,9 +22,10 @@ _INVISIBLE = ((0xad, 0xad), (0x600, 0x605), (0x61c, 0x61c), (0x6dd, 0x6dd), (0x7
 
 
 class Failure(Exception):
-    """Why we cannot go on: prints `what: why` with `hint` after it; ends with `status`."""
+    """Why we cannot go on: prints `what: why` with `hint` after it, unless that is said already; ends with `status`."""
 
     hint = ''
+    is_said = False
 
     def __init__(self, what, why, status=FAILED):
         Exception.__init__(self, '%s: %s' % (what, why))

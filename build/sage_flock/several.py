@@ -14,7 +14,7 @@ import sys
 
 import sage_flock
 from sage_flock import python
-from sage_flock.messages import Failure
+from sage_flock.messages import Failure, say
 from sage_flock.request import EXCLUSIVE, SHARED, Hold, option_for
 
 
@@ -108,7 +108,9 @@ def take(locks, request, request_for, take_one):
             holds.append(hold)
         else:
             return Several(holds)
-    except Failure:
+    except Failure as failure:
+        say(str(failure) + failure.hint)        # before others go on whom it names
+        failure.is_said = True
         let_go()
         _be_done_with(loan, request)
         raise
