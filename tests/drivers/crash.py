@@ -62,6 +62,7 @@ class Scene(object):
         for name in ('x.lock', 'witness', 'log'):
             open(os.path.join(self.folder, name), 'w').close()
         self.log = open(os.path.join(self.folder, 'log'))
+        self.unread = ''
         self.lock = os.open(os.path.join(self.folder, 'x.lock'), os.O_RDONLY)
         self.witness = os.open(os.path.join(self.folder, 'witness'), os.O_RDWR)
 
@@ -92,7 +93,9 @@ class Scene(object):
 
     def news(self):
         """What witnesses said since the last call: (what, pid, parent's pid)."""
-        return [(line.split()[0], int(line.split()[1]), int(line.split()[2])) for line in self.log.readlines()]
+        lines = (self.unread + self.log.read()).split('\n')
+        self.unread = lines.pop()       # a line that is being written
+        return [(line.split()[0], int(line.split()[1]), int(line.split()[2])) for line in lines]
 
     def lock_is_free(self):
         """Take and drop the lock, if nobody has it."""
