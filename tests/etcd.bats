@@ -105,7 +105,7 @@ make_certificates() {
     on_etcd
     held_by A x.lock
     start B x.lock
-    expect "sage-flock: waiting for exclusive lock x.lock to run 'actor B': held by *@$(uname -n) 'actor A' for *"
+    expect "sage-flock: waiting for exclusive lock x.lock to run 'actor B', 1st in line: held by *@$(uname -n) 'actor A' for *"
     says 1 '' sage-flock -n x.lock true
     says 9 '' sage-flock -s -n -E 9 x.lock true
     says 1 'sage-flock: x.lock: not got within 0.1 s' sh -c 'sage-flock -w 0.1 x.lock true 2>&1 | tail -n 1; exit 1'
@@ -125,12 +125,27 @@ make_certificates() {
     start C x.lock
     expect_waiting exclusive x.lock C
     start D -s x.lock
-    expect "*waiting for shared lock x.lock *: held by * 'actor A' * and * 'actor B' *; before us waits * 'actor C'"
+    expect "*waiting for shared lock x.lock *, 2nd in line: held by * 'actor A' * and * 'actor B' *; before us waits * 'actor C'"
+    make_gate E
+    SAGE_PKG=six launch E sage-flock -s x.lock actor E
+    expect "six: waiting for shared x.lock, 3rd in line: held by * 'actor A' for * s and * 'actor B' for * s; before us waits * 'actor C'"
+    SAGE_PKG=six held_by F y.lock
+    make_gate G
+    SAGE_PKG=idna launch G sage-flock y.lock actor G
+    expect "idna: waiting for exclusive y.lock, 1st in line: held by *@$(uname -n) six for * s"
+    leaves F
+    expect 'idna: got y.lock after *'
+    expect 'G in'
     leaves A
     leaves B
     gets exclusive x.lock C
     leaves C
-    gets shared x.lock D
+    for _ in 1 2 3 4; do expect '*'; done >heard
+    cat heard
+    grep -q "^  sage-flock: got shared lock x.lock after .* s to run 'actor D'$" heard
+    grep -q '^  six: got x.lock after .* s$' heard
+    grep -q '^  D in$' heard
+    grep -q '^  E in$' heard
 }
 
 @test "whoever came first is served first" {
@@ -219,7 +234,7 @@ assert [(one["state"], one["mode"], one["host"]) for one in lock["users"]] == [
     held_by A x.lock
     SAGE_FLOCK_REMINDER=0.2 start B x.lock
     expect_waiting exclusive x.lock B
-    expect "sage-flock: still waiting after 0.* for exclusive lock x.lock to run 'actor B': held by *'actor A'*"
+    expect "sage-flock: still waiting after 0.* for exclusive lock x.lock to run 'actor B', 1st in line: held by *'actor A'*"
     expect "sage-flock: still waiting after *"
 }
 

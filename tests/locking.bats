@@ -121,7 +121,7 @@ load lib
 @test "-w gives up after its time, and no earlier" {
     held_by A x.lock
     begun=$(tool clock)
-    run sage-flock -w 0.15 -E 8 x.lock sh -c ': >ran'
+    COLUMNS=1000 run sage-flock -w 0.15 -E 8 x.lock sh -c ': >ran'
     [ $(($(tool clock) - begun)) -ge 150 ]
     [ "$status" = 8 ]
     [[ ${lines[0]} == "sage-flock: waiting for exclusive lock x.lock to run "* ]]
@@ -260,8 +260,8 @@ END
     [ -r /proc/self/fd/0 ] || skip 'nothing here tells'
     held_by A x.lock
     exec 7>x.lock
-    run sage-flock -w 0.01 7
-    [[ $output == "sage-flock: waiting for exclusive lock 7 ($(pwd -P)/x.lock): held by "* ]]
+    COLUMNS=1000 run sage-flock -w 0.01 7
+    [[ $output == "sage-flock: waiting for exclusive lock 7 ($(pwd -P)/x.lock), 1st in line: held by "* ]]
 }
 
 @test "a shell's own descriptor: -n and -w give up on it" {

@@ -181,7 +181,7 @@ live() {
     held_by A x.lock
     make_gate B
     launch B sage-flock y.lock sage-flock x.lock actor B
-    expect "sage-flock: waiting for exclusive lock x.lock to run 'actor B': held by *"
+    expect "sage-flock: waiting for exclusive lock x.lock to run 'actor B', 1st in line: held by *"
     leaves A
     gets exclusive x.lock B
     expect_nothing_more

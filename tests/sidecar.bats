@@ -50,7 +50,7 @@ fair_among() {
     held_by A x.lock
     for name in R W S; do
         if [ "$name" = W ]; then start W x.lock; else start "$name" -s x.lock; fi
-        expect "sage-flock: waiting for * lock x.lock to run 'actor $name': *"
+        expect "sage-flock: waiting for * lock x.lock to run 'actor $name', *: held by *"
         until grep -q -e "-> *FLOCK .* $(pid "$name") " /proc/locks; do :; done
     done
     leaves A
@@ -264,7 +264,7 @@ END
     ends A 0
     held_by B x.lock
     leaves D
-    expect "sage-flock: waiting for exclusive lock x.lock to run 'echo ran': held by *"
+    expect "sage-flock: waiting for exclusive lock x.lock to run 'echo ran', 1st in line: held by *"
     leaves B
     expect_got exclusive x.lock
     expect ran
@@ -449,17 +449,24 @@ plain() {
     held_by A -s x.lock
     held_by B -s x.lock
     start C x.lock
-    expect "sage-flock: waiting for exclusive lock x.lock to run 'actor C': held by $(pid A) 'actor A' for [0-9.]* s and $(pid B) 'actor B' for [0-9.]* s"
+    expect "sage-flock: waiting for exclusive lock x.lock to run 'actor C', 1st in line: held by $(pid A) 'actor A' for [0-9.]* s and $(pid B) 'actor B' for [0-9.]* s"
     start D -s x.lock
-    expect "sage-flock: waiting for shared lock x.lock to run 'actor D': held by $(pid A) 'actor A' for [0-9.]* s and $(pid B) 'actor B' for [0-9.]* s; before us waits $(pid C) 'actor C'"
+    expect "sage-flock: waiting for shared lock x.lock to run 'actor D', 2nd in line: held by $(pid A) 'actor A' for [0-9.]* s and $(pid B) 'actor B' for [0-9.]* s; before us waits $(pid C) 'actor C'"
 }
 
-@test "of many holders the waiting line names three and counts the rest" {
-    for name in A B C D E; do
+@test "the waiting line names three holders, of more the two who have held for the longest and a count" {
+    for name in A B C; do
+        held_by "$name" -s x.lock
+    done
+    start V x.lock
+    expect "*: held by $(pid A) 'actor A' for * s, $(pid B) 'actor B' for * s and $(pid C) 'actor C' for * s"
+    kill "$(pid V)"
+    ends V 143
+    for name in D E; do
         held_by "$name" -s x.lock
     done
     start W x.lock
-    expect "*: held by $(pid A) 'actor A' for * s, $(pid B) 'actor B' for * s, $(pid C) 'actor C' for * s and 2 more"
+    expect "*: held by $(pid A) 'actor A' for * s, $(pid B) 'actor B' for * s and 3 more"
 }
 
 @test "the waiting line names a stranger who holds the lock by flock(2)" {
@@ -468,7 +475,7 @@ plain() {
     launch A tool hold x.lock actor A
     expect 'A in'
     start B x.lock
-    expect "sage-flock: waiting for exclusive lock x.lock to run 'actor B': held by $(pid A) '*actor A'"
+    expect "sage-flock: waiting for exclusive lock x.lock to run 'actor B', 1st in line: held by $(pid A) '*actor A'"
     run sage-flock --status x.lock
     [[ ${lines[1]} == "x.lock  holds  ?"*" $(pid A) "*" "*actor\ A ]]
 }
@@ -478,7 +485,7 @@ plain() {
     on_descriptor A -x
     expect 'A -x'
     start B x.lock
-    expect "sage-flock: waiting for exclusive lock x.lock to run 'actor B': held by $(pid A) '*'"
+    expect "sage-flock: waiting for exclusive lock x.lock to run 'actor B', 1st in line: held by $(pid A) '*'"
 }
 
 @test "the waiting line names strangers beside holders of ours" {
@@ -489,7 +496,7 @@ plain() {
     launch F flock -s x.lock actor F
     expect 'F in'
     start B x.lock
-    expect "sage-flock: waiting for exclusive lock x.lock to run 'actor B': held by $(pid A) 'actor A' for [0-9.]* s and $(pid F) 'flock -s x.lock actor F'"
+    expect "sage-flock: waiting for exclusive lock x.lock to run 'actor B', 1st in line: held by $(pid A) 'actor A' for [0-9.]* s and $(pid F) 'flock -s x.lock actor F'"
     run sage-flock --status x.lock
     [[ $output == *$(pid F)* ]]
 }
@@ -498,7 +505,7 @@ plain() {
     held_by A x.lock
     kill -KILL "$(pid A)"
     start B x.lock
-    expect "sage-flock: waiting for exclusive lock x.lock to run 'actor B': held by $(pid A) 'actor A' for *"
+    expect "sage-flock: waiting for exclusive lock x.lock to run 'actor B', 1st in line: held by $(pid A) 'actor A' for *"
 }
 
 @test "a folder does not grow by the killed, though nobody looks" {

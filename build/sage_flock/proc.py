@@ -110,7 +110,7 @@ def _is_sage_flock(pid):
 
 def foreign(fd, known=()):
     """The processes that hold a flock(2) on the file behind `fd`, by Linux's
-    /proc: a list of (pid, command line, shortened).  [] elsewhere.  Holders
+    /proc: a list of (pid, command line, up to 200 characters).  [] elsewhere.  Holders
     that a pid of `known`, strings, has taken the lock for are left out.
 
     The kernel names the process that took the lock; where that one is gone,
@@ -124,7 +124,7 @@ def foreign(fd, known=()):
             pids.append(int(word))
         else:
             pids.extend(_keepers(_inode(fd)))
-    return [(pid, _command(pid)) for pid in sorted(set(pids)) if pid != posix.getpid()]
+    return [(pid, _command(pid, 200)) for pid in sorted(set(pids)) if pid != posix.getpid()]
 
 
 def blocked(fd):
@@ -221,12 +221,12 @@ def _keeps(folder, inode):
     return False
 
 
-def _command(pid):
+def _command(pid, limit=72):
     try:
         words = python.text(python.read_file('/proc/%d/cmdline' % pid, 4096)).split('\0')
     except OSError:
         return '?'
-    return quoted([word for word in words if word] or ['?'])
+    return quoted([word for word in words if word] or ['?'], limit)
 
 
 def _lines(path):

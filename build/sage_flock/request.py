@@ -3,7 +3,7 @@
 import time
 
 from sage_flock import python
-from sage_flock.messages import quoted
+from sage_flock.messages import quoted, shortened
 
 SHARED, EXCLUSIVE = 'shared', 'exclusive'
 HELD = 'SAGE_FLOCK_HELD'
@@ -53,12 +53,9 @@ class Request(object):
         """Does a log want to know more than is known for nothing?"""
         return self.note is not not_logged
 
-    def line(self, doing, name, who):
-        """The line that says `doing` of the lock called `name`, and `who` is in the way."""
-        line = '%s %s lock %s' % (doing, self.mode, name)
-        if self.command:
-            line += " to run '%s'" % quoted(self.command)
-        return line + (': ' + who if who else '')
+    def package(self):
+        """What a kit says that the call works for, printable and bounded; '' elsewhere."""
+        return shortened(python.getenv('SAGE_PKG'), 40)
 
 
 class Hold(object):
@@ -111,9 +108,11 @@ class Hold(object):
 
 # ---- What others are told: the text of a record, and SAGE_FLOCK_HELD
 
-def text_for(mode, command, timed):
-    """The text of a record: lines of a word and its value."""
-    return 'mode %s\n%scommand %s\n' % (mode, 'timed 1\n' if timed else '', command)
+def text_for(request):
+    """The text of the record of a Request: lines of a word and its value."""
+    package = request.package()
+    return 'mode %s\n%s%scommand %s\n' % (request.mode, 'timed 1\n' if request.seconds is not None else '',
+                                        'package %s\n' % package if package else '', quoted(request.command, 200))
 
 
 def parse(data):

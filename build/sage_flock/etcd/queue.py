@@ -32,7 +32,7 @@ from sage_flock import python
 from sage_flock.etcd.http import NOT_FOUND, Refused, Unreachable, decoded, encoded
 from sage_flock.python import now
 from sage_flock.request import EXCLUSIVE, SHARED, parse, text_for
-from sage_flock.messages import quoted, shortened
+from sage_flock.messages import shortened
 
 _RENEWALS = 5       # tries to renew a lease in its length
 HASTE = 2.0             # seconds for a goodbye that may fail
@@ -104,8 +104,7 @@ class Place(object):
         self.mode = request.mode
         self.lease = None
         self._seconds = seconds
-        self._text = 'host %s\npid %d\n%s' % (posix.uname()[1], posix.getpid(), text_for(
-            request.mode, quoted(request.command, 200), request.seconds is not None))
+        self._text = 'host %s\npid %d\n%s' % (posix.uname()[1], posix.getpid(), text_for(request))
 
     def join(self, wait):
         """Queue up, under a new lease; None when we are in at once, else the
@@ -264,7 +263,8 @@ class Entry(object):
         self.lease = int(found.get('lease', 0))
         self.value = decoded(found.get('value', ''))
         fields = parse(self.value)
-        self.command = shortened(fields.get('command', '?'))
+        self.command = shortened(fields.get('command', '?'), 200)
+        self.package = shortened(fields.get('package', ''), 40)
         self.host = shortened(fields.get('host', '?'))
         self.pid = int(fields['pid']) if python.is_number(fields.get('pid', '')) else None
         try:

@@ -9,13 +9,13 @@ but then the lease cannot be renewed there, and both turn to another server.
 import time
 
 # Command and keeper are for later, but who waits has the time, and the next in line will not.
-from sage_flock import command, slots  # noqa: F401
+from sage_flock import command, lines, slots  # noqa: F401
 from sage_flock.etcd import keeper  # noqa: F401
 from sage_flock.etcd.http import Unreachable, encoded
 from sage_flock.etcd.queue import PlaceLost
 from sage_flock.python import now
 from sage_flock.request import EXCLUSIVE, SHARED
-from sage_flock.messages import duration, first_reminder, listed, say
+from sage_flock.messages import duration, first_reminder, say
 
 _PAUSE = 0.5        # seconds after a watch that failed at once
 
@@ -44,7 +44,7 @@ def wait(lock, queue, request, ancestors):
             loan.leave(request.note)
         return False, None
     if not request.quiet:
-        say('got %s lock %s after %s' % (request.mode, lock.name, duration(watch.elapsed())))
+        lines.say_got(request, lock.name, watch.elapsed())
     return True, loan
 
 
@@ -64,9 +64,9 @@ class _Watch(object):
         return now() - self.began
 
     def say(self, doing, queue):
-        """The waiting line: lock, mode, command, and who is in the way."""
+        """The waiting line: for whom, which lock, and who is in the way."""
         if not self.request.quiet:
-            say(self.request.line(doing, self.lock.name, _in_words(queue, self.place)))
+            lines.say_waiting(self.request, self.lock.name, doing, *_in_the_way(queue, self.place))
 
     def until_in(self, queue):
         """True once we are in; False past the time limit."""
@@ -137,16 +137,13 @@ def _tells_of_change(stream, seconds):
     return bool([one for one in message.get('events', []) if one.get('type') == 'DELETE'])
 
 
-def _in_words(queue, place):
-    """Whom we wait for, as a clause for people."""
-    held = queue.holders()
-    words = ['held by ' + listed([_described(queue, one) for one in held])] if held else []
+def _in_the_way(queue, place):
+    """Where we are in line, and whom we wait for: what lines.say_waiting() wants to know."""
+    held = sorted(queue.holders(), key=queue.since)
     before = [one for one in queue.before(place) if one not in held]
-    if before and place.mode == SHARED and \
-            not [one for one in held if one.mode == EXCLUSIVE]:
-        words.append("before us waits %s '%s'" % (before[0].who, before[0].command))
-    return '; '.join(words)
-
-
-def _described(queue, one):
-    return "%s '%s' for %s" % (one.who, one.command, duration(max(0, time.time() - queue.since(one))))
+    ahead = None
+    if before and place.mode == SHARED and not [one for one in held if one.mode == EXCLUSIVE]:
+        ahead = lines.Party(before[0].who, before[0].package, before[0].command)
+    holders = [lines.Party(one.who, one.package, one.command, max(0, time.time() - queue.since(one))) for one in held]
+    ids = [one.id for one in queue.waiters()]
+    return ids.index(place.id) + 1 if place.id in ids else None, holders, ahead

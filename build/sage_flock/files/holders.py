@@ -6,9 +6,8 @@ through a descriptor of a shell; Linux tells of those in /proc.
 
 import time
 
-from sage_flock import proc
+from sage_flock import lines, proc
 from sage_flock.files import records, sidecar
-from sage_flock.messages import duration, listed
 from sage_flock.request import EXCLUSIVE, SHARED
 
 
@@ -37,35 +36,29 @@ def is_passing(lock, side, mode):
     return bool([one for one in seen if one.state == sidecar.HOLDS] or not proc.foreign(lock.fd))
 
 
-def in_words(lock, side, mode, mine):
-    """Whom a waiter in `mode` waits for, as a clause for people; '' if unknown.
+def in_the_way(lock, side, mode, mine):
+    """Where a waiter in `mode` is in line, and whom it waits for: what lines.say_waiting() wants to know.
 
     mine: our own record, which does not count; None if we have none.
     """
     try:
         seen = records.live(side, sidecar.HOLDS + sidecar.AT_GATE) if side else []
+        place = records.place_in_line(mine) if mine else None
     except OSError:
-        seen = []
+        seen, place = [], None
     held = [one for one in seen if one.state == sidecar.HOLDS]
-    names = [described(one) for one in held]
-    names += ["%d '%s'" % one for one in proc.foreign(lock.fd, [records.pid_of(h.id) for h in held])]
-    line = 'held by ' + listed(names) if names else ''
+    holders = [_party(one, max(0, time.time() - one.since)) for one in held]
+    holders += [lines.Party('%d' % pid, '', command)
+                for pid, command in proc.foreign(lock.fd, [records.pid_of(h.id) for h in held])]
+    ahead = None
     if held and mode == SHARED and not [h for h in held if h.mode == EXCLUSIVE]:
-        line += _behind([one for one in seen if one.state == sidecar.AT_GATE], mine)
-    return line
+        at_gate = [one for one in seen if one.state == sidecar.AT_GATE and not (mine and one.id == mine.id)]
+        ahead = _party(at_gate[0]) if at_gate else None
+    return place, holders, ahead
 
 
-def described(one):
-    """A records.Seen in words: pid, command, for how long."""
-    return "%s '%s' for %s" % (records.pid_of(one.id), one.command,
-                               duration(max(0, time.time() - one.since)))
-
-
-def _behind(gate, mine):
-    for one in gate:
-        if not mine or one.id != mine.id:
-            return "; before us waits %s '%s'" % (records.pid_of(one.id), one.command)
-    return ''
+def _party(one, seconds=None):
+    return lines.Party(records.pid_of(one.id), one.package, one.command, seconds)
 
 
 def have_slots(lock, side):

@@ -37,7 +37,7 @@ import posix
 import time
 
 from sage_flock import python
-from sage_flock.messages import quoted, say
+from sage_flock.messages import say
 from sage_flock.python import stat
 from sage_flock.request import Unavailable, text_for
 
@@ -201,10 +201,8 @@ class Record(object):
 
 def new_record(side, state, lock, request):
     """A Record of this call in `state`; None where none can be made."""
-    timed = request.seconds is not None
     try:
-        return Record(side, state, text_for(
-            request.mode, quoted(request.command, 200), timed))
+        return Record(side, state, text_for(request))
     except (IOError, OSError) as error:
         if request.verbose:
             say('%s: no record of this call can be left: %s' % (lock.name, error.strerror))

@@ -8,9 +8,9 @@ second thread (watch.py); what gets it out of flock(2) is in interrupts.py.
 import fcntl
 import posix
 
-from sage_flock import python, slots
+from sage_flock import lines, python, slots
 from sage_flock.files import deadlock, holders, interrupts, locks, records, sidecar, watch
-from sage_flock.messages import Failure, duration, quoted, say
+from sage_flock.messages import Failure, quoted
 from sage_flock.request import EXCLUSIVE
 
 
@@ -68,12 +68,12 @@ class Wait(object):
         return python.now() - self.began
 
     def say(self, doing):
-        """Say `doing` of the lock, to run what, and who is in the way."""
+        """Say `doing` of the lock, for whom, and who is in the way."""
         if self.request.quiet:
             return
         self.said = True
-        who = holders.in_words(self.lock, self.side, self.request.mode, self.record)
-        say(self.request.line(doing, self.lock.title(), who))
+        lines.say_waiting(self.request, self.lock.title(), doing,
+                          *holders.in_the_way(self.lock, self.side, self.request.mode, self.record))
 
     # ---- The record, and rings of waiters
 
@@ -171,7 +171,7 @@ class Wait(object):
         self.request.note('got', nested=False, lent=self.loan is not None)
         self._see_off_watch()
         if self.said:
-            say('got %s lock %s after %s' % (self.request.mode, self.lock.title(), duration(self.elapsed())))
+            lines.say_got(self.request, self.lock.title(), self.elapsed())
 
     def _end_in_failure(self):
         self.watch.decide()

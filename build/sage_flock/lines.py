@@ -1,0 +1,244 @@
+"""The lines of a wait: for whom, for which lock, where in line, and behind whom.
+
+    sage-flock: waiting for exclusive lock pip.lock to run 'pip ... idna', 2nd in line: held by 4711 'pip ... six' for 6 s
+    sage-flock: got exclusive lock pip.lock after 6.1 s to run 'pip ... idna'
+
+Where a kit has said in SAGE_PKG for whom we work, the package leads, and packages stand for commands:
+
+    idna: waiting for exclusive pip.lock, 2nd in line: held by 4711 six for 6 s
+    idna: got pip.lock after 6.1 s
+
+A line has as many columns as the terminal, 100 at least, and 100 where there is none.  To fit, commands are shortened
+first: their middle goes, and what tells one from the other stays.  Then go how long the holders have had the lock, then
+all but the first of them.  On a terminal names are bold and times dim.
+
+Both engines say these lines, so a wait looks the same on either.
+"""
+
+import sage_flock
+from sage_flock import terminal
+from sage_flock.messages import duration, printable, quoted, write
+from sage_flock.terminal import BOLD, DIM, characters
+
+_LEAST = 100            # columns that a line may have in any case
+_LONGEST = 72           # characters of a command, however much room there is
+# How a line may look, from best to worst: how many of the holders are named; how many with their times; is the lock
+# called one; are commands of others shown, and whoever is ahead; how much of what tells a command apart has room.
+_SHAPES = ((3, 3, True, True, 24), (3, 1, True, True, 24), (3, 0, True, True, 16), (1, 0, True, True, 16),
+           (1, 0, False, True, 8), (1, 0, False, False, 0))
+
+
+class Party(object):
+    """Somebody who holds the lock, or waits for it before us.
+
+    who      its process, and on etcd the host
+    package  what it works for, '' if that is not known
+    command  its command, printable
+    seconds  for how long it has had the lock; None if that is not known
+    """
+
+    def __init__(self, who, package, command, seconds=None):
+        self.who = who
+        self.package = package
+        self.command = command
+        self.seconds = seconds
+
+
+def say_waiting(request, title, doing, place, holders, ahead):
+    """Say `doing` of the lock called `title`.
+
+    place    our place in line, from 1; None if that is not known
+    holders  Party objects, those who have had it for the longest first
+    ahead    the Party of a waiter that is in the way as well, or None
+    """
+    room = _room()
+    for shape in _SHAPES:
+        line = _Waiting(request, title, doing, place, holders, ahead, shape)
+        if line.fits(room):
+            break
+    _say(line.pieces(room), room)
+
+
+def say_got(request, title, seconds):
+    """Say that the wait was over after `seconds`."""
+    package, room = request.package(), _room()
+    if package:
+        _say(_lead(package) + [('got ', ''), (_short(title), BOLD), (' after ' + duration(seconds), DIM)], room)
+        return
+    pieces = _lead('') + [('got %s lock ' % request.mode, ''), (printable(title), BOLD), (' after ' + duration(seconds), DIM)]
+    if request.command:
+        left = room - sum([len(characters(text)) for text, _ in pieces]) - len(" to run ''")
+        command = characters(quoted(request.command, 200))
+        pieces += [(" to run '", ''), (_elided(command, '', min(_LONGEST, left), terminal.dots()), BOLD), ("'", '')]
+    _say(pieces, room)
+
+
+class _Waiting(object):
+    """One waiting line in one of the _SHAPES."""
+
+    def __init__(self, request, title, doing, place, holders, ahead, shape):
+        named, self.timed, self.has_word, self.has_commands, self.least = shape
+        self.request = request
+        self.package = request.package()
+        self.title = _short(title) if self.package else printable(title)
+        self.doing = doing
+        self.place = place
+        self.holders = holders
+        if len(holders) > named:
+            self.holders = holders[:max(1, named - 1)]
+        self.more = len(holders) - len(self.holders)
+        self.ahead = ahead if self.has_commands else None
+        self.dots = terminal.dots()
+        mine = [characters(quoted(request.command, 200))] if request.command and not self.package else []
+        theirs = [characters(one.command) for one in self.holders + [ahead] if one and not self._package_of(one)]
+        self.commands = mine + theirs * self.has_commands
+        # Each is to be told from ours, and ours from the first holder's.
+        self.others = (theirs[:1] or [''])[:len(mine)] + (mine or theirs[1:2] or ['']) * len(theirs)
+
+    def fits(self, room):
+        """Are there `room` columns for it, and for what tells its commands apart?"""
+        return self._fixed() + sum([min(len(one), len(_own(one, other, self.dots)), self.least)
+                                    for one, other in zip(self.commands, self.others)]) <= room
+
+    def pieces(self, room):
+        """The line as pieces for _say(), in `room` columns if it fits()."""
+        pairs = list(zip(self.commands, self.others))
+        shares = [min(len(one), _LONGEST) for one in self.commands]
+        room -= self._fixed()
+        while sum(shares) > max(room, len(shares)):
+            shares[shares.index(max(shares))] -= 1
+        texts = [_elided(one, other, share, self.dots) for (one, other), share in zip(pairs, shares)]
+        for i, (one, other) in enumerate(pairs):       # what one has left over is good for the next
+            spare = max(0, room - sum([len(text) for text in texts]))
+            texts[i] = _elided(one, other, min(_LONGEST, len(texts[i]) + spare), self.dots)
+        return self._pieces(texts)
+
+    def _fixed(self):
+        return sum([len(characters(text)) for text, _ in self._pieces([characters('')] * len(self.commands))])
+
+    def _pieces(self, commands):
+        commands = list(commands)
+        mode = '%s %s ' % (self.doing, self.request.mode)
+        word = 'lock ' if self.has_word and not self.package else ''
+        pieces = _lead(self.package) + [(mode + word, ''), (self.title, BOLD)]
+        if self.request.command and not self.package:
+            pieces += [(" to run '", ''), (commands.pop(0), BOLD), ("'", '')]
+        if self.place is not None:
+            pieces.append((', %s in line' % _ordinal(self.place), ''))
+        for index, one in enumerate(self.holders):
+            last = index == len(self.holders) - 1 and not self.more
+            pieces.append((': held by ' if not index else ' and ' if last else ', ', ''))
+            pieces += self._named(one, commands)
+            if one.seconds is not None and index < self.timed:
+                pieces.append((' for ' + duration(one.seconds), DIM))
+        if self.more:
+            pieces.append((' and %d more' % self.more, ''))
+        if self.ahead:
+            pieces += [('%s before us waits ' % (';' if self.holders else ':'), '')] + self._named(self.ahead, commands)
+        return pieces
+
+    def _named(self, one, commands):
+        package = self._package_of(one)
+        if package:
+            return [(one.who + ' ', ''), (package, BOLD)]
+        if not self.has_commands:
+            return [(one.who, '')]
+        return [(one.who + " '", ''), (commands.pop(0), BOLD), ("'", '')]
+
+    def _package_of(self, one):
+        """The package that stands for its command: not where it is ours, which tells nothing."""
+        return one.package if one.package != self.package else ''
+
+
+def _lead(package):
+    return [(package, BOLD), (': ', '')] if package else [('sage-flock: ', '')]
+
+
+def _short(title):
+    """The lock's name without the folder that bare names are looked up in."""
+    name = title.rpartition('/')[2]
+    return printable(name if name and sage_flock.location(name) == title else title)
+
+
+def _ordinal(number):
+    ending = {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th')
+    return '%d%s' % (number, 'th' if number // 10 % 10 == 1 else ending)
+
+
+def _elided(command, other, room, dots):
+    """`command` in `room` columns: of what goes, first what it has in common with the `other` one."""
+    if len(command) <= room:
+        return command
+    words = command.split(' ')
+    words[0] = words[0].split('/')[-1]
+    own = _own_words(words, other)
+    kept = set(own + [0])
+    if len(_joined(words, kept, dots)) <= room:
+        for i in range(len(words)):
+            if len(_joined(words, kept | set([i]), dots)) <= room:
+                kept.add(i)
+        return _joined(words, kept, dots)
+    own = _own(command, other, dots)
+    return own if len(own) <= room else terminal.cut(own[len(dots):-len(dots)], room, dots)
+
+
+def _own(command, other, dots):
+    """The least that tells `command` from the `other` one: words, or parts of paths, and dots for the rest."""
+    words = command.split(' ')
+    own = _own_words(words, other)
+    theirs = [one for one in other.split(' ') if one not in words]
+    parts = []
+    for part in [_own_part(words[i], theirs) for i in own]:
+        if part not in parts:
+            parts.append(part)
+    return dots + dots.join(parts) + dots
+
+
+def _own_words(words, other):
+    """The numbers of those that the command `other` has not; of the last where there are none."""
+    theirs = other.split(' ')
+    return other and [i for i in range(1, len(words)) if words[i] not in theirs] or [len(words) - 1]
+
+
+def _joined(words, kept, dots):
+    """Those of the words whose numbers are `kept`, with dots for each gap."""
+    line = []
+    for i, word in enumerate(words):
+        if i in kept:
+            line.append(word)
+        elif line[-1:] != [dots]:
+            line.append(dots)
+    return ' '.join(line)
+
+
+def _own_part(word, others):
+    """The path `word` without the ends that it has in common with one of the others."""
+    for other in others:
+        mine, theirs = word.split('/'), other.split('/')
+        for end in (0, -1):
+            while len(mine) > 1 and theirs and mine[end] == theirs[end]:
+                mine.pop(end)
+                theirs.pop(end)
+        if len('/'.join(mine)) < len(word):
+            return '/'.join(mine)
+    return word
+
+
+def _room():
+    return max(_LEAST, terminal.columns(2) or 0)
+
+
+def _say(pieces, room):
+    """Write the pieces, pairs of a text and its style, as one line of at most `room` columns, in one write."""
+    paint = terminal.painted if terminal.has_colours(2) else lambda text, style: text
+    dots = terminal.dots()
+    line = characters('')
+    left = room
+    for text, style in pieces:
+        text = characters(text)
+        if len(text) > left:
+            line += paint(text[:max(0, left - len(dots))] + dots, style)
+            break
+        line += paint(text, style)
+        left -= len(text)
+    write(2, terminal.encoded(line + '\n'))
