@@ -200,14 +200,18 @@ make_certificates() {
     expect_waiting shared x.lock B
     held_by C y.lock
     sage-flock --status | tee status
-    grep -q "^x.lock  *holds  *exclusive  *$(pid A)@$(uname -n) .* actor A$" status
-    grep -q "^x.lock .*waits .*shared .*actor B" status
-    grep -q "^y.lock .*holds .*actor C" status
+    grep -q '^x.lock  1 holds, 1 waits, oldest .* s$' status
+    grep -q "^  holds  *exclusive  *$(pid A)@$(uname -n) .* actor A$" status
+    grep -q '^  waits .*shared .*actor B' status
+    grep -q '^y.lock  1 holds for .* s$' status
+    grep -q '^  holds .*actor C' status
+    [ "$(wc -l <status)" = 6 ]
     sage-flock --status --json x.lock | "$PYTHON" -c '
 import json, sys
 lock, = json.load(sys.stdin)
 assert [(one["state"], one["mode"], one["host"]) for one in lock["users"]] == [
-    ("holds", "exclusive", sys.argv[1]), ("waits", "shared", sys.argv[1])], lock' "$(uname -n)"
+    ("holds", "exclusive", sys.argv[1]), ("waits", "shared", sys.argv[1])], lock
+assert [one["package"] for one in lock["users"]] == [None, None], lock' "$(uname -n)"
 }
 
 @test "a sweep that began after the call serves it, a failed one nobody" {

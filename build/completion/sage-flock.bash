@@ -49,7 +49,7 @@ _sage_flock_command() {
 
 _sage_flock_options() {
     printf '%s\n' -s --shared -x -e --exclusive -u --unlock -n --nb --nonblock --nonblocking -w --wait --timeout \
-        -E --conflict-exit-code -o --close -F --no-fork --fd --coalesce --key --mark --status --json --self-test -q --quiet \
+        -E --conflict-exit-code -o --close -F --no-fork --fd --coalesce --key --mark --status --json --all --self-test -q --quiet \
         --verbose -h --help -V --version
 }
 

@@ -3,8 +3,8 @@
 An engine is a module with
 
     open_named(name, path)  the lock; it has hold(request), sweep(key), drop()
-    names(folder)           those in use, as a sorted list of str
-    users(name, path)       who holds and who waits, a list of dicts for status.py
+    names(folder)           those in use, as a sorted list of str; None if there is no such folder
+    users(name, path)       who holds and who waits, a list of dicts for status.py; None if there is no such lock
 
 Every start loads this file, so it imports nothing before it is needed.
 """

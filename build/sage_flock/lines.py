@@ -69,7 +69,7 @@ def say_got(request, title, seconds):
     if request.command:
         left = room - sum([len(characters(text)) for text, _ in pieces]) - len(" to run ''")
         command = characters(quoted(request.command, 200))
-        pieces += [(" to run '", ''), (_elided(command, '', min(_LONGEST, left), terminal.dots()), BOLD), ("'", '')]
+        pieces += [(" to run '", ''), (elided(command, '', min(_LONGEST, left), terminal.dots()), BOLD), ("'", '')]
     _say(pieces, room)
 
 
@@ -97,7 +97,7 @@ class _Waiting(object):
 
     def fits(self, room):
         """Are there `room` columns for it, and for what tells its commands apart?"""
-        return self._fixed() + sum([min(len(one), len(_own(one, other, self.dots)), self.least)
+        return self._fixed() + sum([min(len(one), len(self.dots.join(['', ''] + _own_parts(one, other))), self.least)
                                     for one, other in zip(self.commands, self.others)]) <= room
 
     def pieces(self, room):
@@ -107,10 +107,10 @@ class _Waiting(object):
         room -= self._fixed()
         while sum(shares) > max(room, len(shares)):
             shares[shares.index(max(shares))] -= 1
-        texts = [_elided(one, other, share, self.dots) for (one, other), share in zip(pairs, shares)]
+        texts = [elided(one, other, share, self.dots) for (one, other), share in zip(pairs, shares)]
         for i, (one, other) in enumerate(pairs):       # what one has left over is good for the next
             spare = max(0, room - sum([len(text) for text in texts]))
-            texts[i] = _elided(one, other, min(_LONGEST, len(texts[i]) + spare), self.dots)
+            texts[i] = elided(one, other, min(_LONGEST, len(texts[i]) + spare), self.dots)
         return self._pieces(texts)
 
     def _fixed(self):
@@ -165,7 +165,7 @@ def _ordinal(number):
     return '%d%s' % (number, 'th' if number // 10 % 10 == 1 else ending)
 
 
-def _elided(command, other, room, dots):
+def elided(command, other, room, dots):
     """`command` in `room` columns: of what goes, first what it has in common with the `other` one."""
     if len(command) <= room:
         return command
@@ -178,12 +178,22 @@ def _elided(command, other, room, dots):
             if len(_joined(words, kept | set([i]), dots)) <= room:
                 kept.add(i)
         return _joined(words, kept, dots)
-    own = _own(command, other, dots)
-    return own if len(own) <= room else terminal.cut(own[len(dots):-len(dots)], room, dots)
+    parts = _own_parts(command, other)
+    least = dots + dots.join(parts) + dots
+    return least if len(least) <= room else terminal.cut(parts[-1], room, dots)
 
 
-def _own(command, other, dots):
-    """The least that tells `command` from the `other` one: words, or parts of paths, and dots for the rest."""
+def beginning(command, room, dots):
+    """The beginning of `command` in `room` columns, without the folder of its program if that must go."""
+    if len(command) <= room:
+        return command
+    program, blank, rest = command.partition(' ')
+    command = program.split('/')[-1] + blank + rest
+    return command if len(command) <= room else command[:max(0, room - len(dots))].rstrip() + dots
+
+
+def _own_parts(command, other):
+    """The least that tells `command` from the `other` one: words, or parts of paths."""
     words = command.split(' ')
     own = _own_words(words, other)
     theirs = [one for one in other.split(' ') if one not in words]
@@ -191,7 +201,7 @@ def _own(command, other, dots):
     for part in [_own_part(words[i], theirs) for i in own]:
         if part not in parts:
             parts.append(part)
-    return dots + dots.join(parts) + dots
+    return parts
 
 
 def _own_words(words, other):

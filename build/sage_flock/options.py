@@ -61,6 +61,8 @@ def parser():
     add('--status', action='store_true',
         help='show who holds and who waits for LOCK..., or every lock of the folder')
     add('--json', action='store_true', help='show it as JSON')
+    add('--all', dest='with_free', action='store_true',
+        help='list the free locks of the folder as well, which are only counted else')
     add('--self-test', action='store_true',
         help='try whether locks work in LOCK, a folder, or else in the lock folder')
     add('-q', '--quiet', action='store_true', help='say nothing about waiting')
@@ -97,6 +99,8 @@ def parse(words):
 
 
 def _refuse_contradictions(asked):
+    if asked.json or asked.with_free:
+        raise _wrong('--json and --all go with --status')
     if asked.shell is not None:
         raise _wrong("-c goes behind LOCK: sage-flock LOCK -c 'SHELL COMMAND'")
     if asked.coalesce and (asked.mode != EXCLUSIVE or not asked.fork):
@@ -173,7 +177,7 @@ _USAGE = ('sage-flock [options] LOCK COMMAND [ARG...]\n'
           "       sage-flock [options] LOCK -c 'SHELL COMMAND'\n"
           '       sage-flock [options] FD\n'
           '       sage-flock [options] --fd N COMMAND [ARG...]\n'
-          '       sage-flock --status [--json] [LOCK...]\n'
+          '       sage-flock --status [--json] [--all] [LOCK...]\n'
           '       sage-flock --self-test [FOLDER]')
 _DESCRIPTION = 'Run a command under a named file lock.'
 _EPILOG = """\
