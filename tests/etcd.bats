@@ -2,6 +2,7 @@
 # Locks kept by etcd: the same questions as for those in files, and what happens when servers fail. Needs etcd.
 
 load lib
+load conversations
 
 setup_file() {
     if ! command -v etcd >/dev/null; then
@@ -44,16 +45,6 @@ fake() {
     expect ready
     export SAGE_LOCK_DIR
     SAGE_LOCK_DIR=etcd://$(cat "$STAGE/fake")/test
-}
-
-# says STATUS GLOB COMMAND...: it ends so, and this is its one line.
-says() {
-    local status=0 said
-    said=$("${@:3}" 2>&1) || status=$?
-    echo "  $said"
-    if [ "$status" != "$1" ]; then echo "^ ended with $status, not $1"; return 1; fi
-    # shellcheck disable=SC2053 # a pattern is what it is
-    if [[ $said != $2 || $said = *$'\n'* ]]; then echo "^ where this was due: $2"; return 1; fi
 }
 
 # raw PATH JSON [TOKEN]: what etcd itself says.
@@ -103,18 +94,7 @@ make_certificates() {
 
 @test "an exclusive lock keeps the next exclusive one waiting" {
     on_etcd
-    held_by A x.lock
-    start B x.lock
-    expect "sage-flock: waiting for exclusive lock x.lock to run 'actor B': held by *@$(uname -n) 'actor A' for *"
-    says 1 '' sage-flock -n x.lock true
-    says 9 '' sage-flock -s -n -E 9 x.lock true
-    says 1 'sage-flock: x.lock: not got within 0.1 s' sh -c 'sage-flock -w 0.1 x.lock true 2>&1 | tail -n 1; exit 1'
-    leaves A
-    gets exclusive x.lock B
-    leaves B
-    ends A 0
-    ends B 0
-    expect_nothing_more
+    exclusive_keeps_waiting "[0-9]*@$(uname -n)"
     nothing_left
 }
 
@@ -151,25 +131,22 @@ make_certificates() {
 
 @test "who gives up or is ended while waiting is out of everybody's way at once" {
     on_etcd
-    held_by A -s x.lock
-    SAGE_FLOCK_LEASE=600 start B x.lock
-    expect_waiting exclusive x.lock B
-    start C -s x.lock
-    expect_waiting shared x.lock C
-    kill -TERM "$(pid B)"
-    ends B 143
-    gets shared x.lock C
+    export SAGE_FLOCK_LEASE=600
+    writer_in_between_ends_by TERM
+    ends W 143
 }
 
 @test "held by an ancestor: run, but exclusive under shared is refused; the variable alone lets nobody in" {
     on_etcd
+    nested_in_exclusive_runs
+    upgrade_is_refused
+    nested_with_another_in_between
     sage-flock x.lock sage-flock x.lock sage-flock -s x.lock true
-    sage-flock -s x.lock sage-flock -s x.lock true
-    says 125 'sage-flock: x.lock: held shared by the command that this one runs under*' \
-        sage-flock -s x.lock sage-flock x.lock true
-    sage-flock x.lock sage-flock y.lock sage-flock x.lock true
     held=$(sage-flock x.lock sh -c 'echo "$SAGE_FLOCK_HELD"')
-    held_by A x.lock
+    shared_in_shared_runs
+    leaves W
+    ends W 0
+    held_by B x.lock
     SAGE_FLOCK_HELD=$held says 1 '' sage-flock -n x.lock true
 }
 
@@ -197,15 +174,7 @@ assert [(one["state"], one["mode"], one["host"]) for one in lock["users"]] == [
 
 @test "a sweep that began after the call serves it, a failed one nobody" {
     on_etcd
-    held_by A sweep.lock
-    for name in B C D; do
-        launch "$name" sage-flock --coalesce --key all sweep.lock sh -c 'echo swept'
-        expect '*waiting for exclusive lock sweep.lock*'
-    done
-    leaves A
-    for _ in 1 2 3 4 5 6; do expect '*'; done >heard
-    [ "$(grep -cx '  swept' heard)" = 1 ]
-    [ "$(grep -c 'nothing to do' heard)" = 2 ]
+    one_sweep_serves_all
     run sage-flock --coalesce --key all sweep.lock false
     [ "$status" = 1 ]
     [ "$(sage-flock --coalesce --key all sweep.lock echo again)" = again ]

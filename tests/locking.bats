@@ -3,17 +3,10 @@
 # every python
 
 load lib
+load conversations
 
 @test "an exclusive lock keeps the next exclusive one waiting" {
-    held_by A x.lock
-    start B x.lock
-    expect_waiting exclusive x.lock B
-    leaves A
-    gets exclusive x.lock B
-    leaves B
-    ends A 0
-    ends B 0
-    expect_nothing_more
+    exclusive_keeps_waiting '[0-9]*'
 }
 
 @test "shared locks go together" {

@@ -2,6 +2,7 @@
 # The users of one lock know of each other: fair, nested, named, and plain where they cannot know.
 
 load lib
+load conversations
 
 # Writers and readers
 
@@ -71,13 +72,7 @@ fair_among() {
 }
 
 @test "a writer that is killed while it waits holds up no reader" {
-    held_by A -s x.lock
-    start W x.lock
-    expect_waiting exclusive x.lock W
-    start B -s x.lock
-    expect_waiting shared x.lock B
-    kill -KILL "$(pid W)"
-    gets shared x.lock B
+    writer_in_between_ends_by KILL
 }
 
 @test "-s -n does not go past a writer that waits, nor wait for it; past one that is stopped it does" {
@@ -174,34 +169,15 @@ on_descriptor() {
 # One inside the other
 
 @test "in an exclusive lock the same lock runs, exclusive or shared" {
-    for inner in -x -s '-n -x' '-w 100 -s'; do
-        # shellcheck disable=SC2086 # words
-        launch nested sage-flock x.lock sage-flock $inner x.lock echo ran
-        expect ran
-        ends nested 0
-    done
-    expect_nothing_more
+    nested_in_exclusive_runs
 }
 
 @test "in a shared lock a shared one runs, though a writer waits" {
-    make_gate A
-    launch A sage-flock -s x.lock sh -c 'actor A; sage-flock -s x.lock echo ran'
-    expect 'A in'
-    start W x.lock
-    expect_waiting exclusive x.lock W
-    leaves A
-    expect ran
-    gets exclusive x.lock W
+    shared_in_shared_runs
 }
 
 @test "in a shared lock an exclusive one is refused at once: 125, and why" {
-    for inner in -x '-n -x' '-w 100 -x'; do
-        # shellcheck disable=SC2086 # words
-        launch nested sage-flock -s x.lock sage-flock $inner x.lock echo ran
-        expect 'sage-flock: x.lock: held shared by the command that this one runs under, *'
-        ends nested 125
-    done
-    expect_nothing_more
+    upgrade_is_refused
 }
 
 @test "the inner status is the outer's" {
@@ -247,9 +223,7 @@ END
 }
 
 @test "another lock in between changes nothing" {
-    launch nested sage-flock x.lock sage-flock y.lock sage-flock x.lock sage-flock y.lock echo ran
-    expect ran
-    ends nested 0
+    nested_with_another_in_between
     free x.lock
     free y.lock
 }
