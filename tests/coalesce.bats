@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# Sweeps: who is served by whose, and who is not.
+# Sweeps: whose sweep serves which call.
 
 load lib
 load conversations
@@ -79,7 +79,7 @@ first='' second=''      # one_begins says who
     [ "$(printf '%s\n' .sage-flock/x.lock/c* | tr '[:upper:]' '[:lower:]' | sort -u | wc -l)" = 10 ]
 }
 
-# in_folder FOLDER WORD: asks from there for `say WORD`.
+# in_folder FOLDER WORD: asks in that folder for the sweep `say WORD`.
 in_folder() {
     lock=$PWD/x.lock
     cd "$1" || return
@@ -212,12 +212,12 @@ END
     [ "$status" = 0 ]
 }
 
-# marked COMMAND...: runs it under the lock, shared, and marks in `mark` that it is through.
+# marked COMMAND...: runs it under the lock, shared, with --mark mark.
 marked() {
     sage-flock -s --key sweep --mark mark x.lock "$@"
 }
 
-# asks_as_of_mark: what a call says that asks for a sweep as of then.
+# asks_as_of_mark: the output of a call that asks for a sweep with that mark.
 asks_as_of_mark() {
     run sage-flock --coalesce --key "${1:-sweep}" --mark mark "${2:-x.lock}" echo swept
     echo "$output"
@@ -356,10 +356,10 @@ it_served="sage-flock: x.lock: a 'echo swept' that began after mark was written 
     expect_waiting exclusive x.lock B
     make_gate C
     SAGE_FLOCK_LOG=log launch C sage-flock -q --coalesce --key sweep x.lock actor C
-    # It will not say that it waits, but it is written down.
+    # It does not say that it waits, but its record does.
     until grep -s -q waiting log; do sleep 0.01; done
     leaves A
-    # If C comes first, it does so without a word.
+    # If C comes first, it prints nothing.
     open_gate B
     open_gate C
     for _ in 1 2 3; do expect '*'; done >heard

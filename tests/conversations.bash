@@ -1,7 +1,7 @@
 # Conversations that both engines must hold, locks in files and locks on etcd; a file says `load lib` and
 # `load conversations`.
 
-# says STATUS GLOB COMMAND...: it ends so, and this is its one line.
+# says STATUS GLOB COMMAND...: it ends with this status, and prints this one line.
 says() {
     local status=0 said
     said=$("${@:3}" 2>&1) || status=$?
@@ -83,7 +83,7 @@ sweep() {
     start "$1" --coalesce --key "${2:-sweep}" x.lock
 }
 
-# two_ask_meanwhile: while A sweeps B and C ask for one, and A comes to its end.
+# two_ask_meanwhile: while A sweeps, B and C ask for a sweep; then A ends.
 two_ask_meanwhile() {
     sweep A
     expect 'A in'
@@ -94,7 +94,7 @@ two_ask_meanwhile() {
     leaves A
 }
 
-# goes_through NAME: it is the actor's turn, it sweeps, and all goes well.
+# goes_through NAME: the actor gets its turn, sweeps and succeeds.
 goes_through() {
     gets exclusive x.lock "$1"
     leaves "$1"
@@ -113,7 +113,7 @@ one_begins() {
     [ "$first" != "$1" ] || second=$2
 }
 
-# served NAME: it is the actor's turn, and it need not sweep.
+# served NAME: the actor gets its turn, and need not sweep.
 served() {
     expect_got exclusive x.lock
     expect "sage-flock: x.lock: a '*actor $1' that began after this call has succeeded: nothing to do"

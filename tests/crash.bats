@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# Kills, signals and garbage at random: the short forms of what crash.py and fuzz.py do for as long as one likes.
+# Kills, signals and garbage at random: short runs of what crash.py and fuzz.py do for as long as you like.
 
 load lib
 

@@ -18,7 +18,7 @@ teardown_file() {
     [ -n "$NO_ETCD" ] || end_etcd "$BATS_FILE_TMPDIR/etcd"
 }
 
-# new_etcd FOLDER [OPTION...]: a cluster of its own, until end_etcd FOLDER.
+# new_etcd FOLDER [OPTION...]: starts a cluster of its own, which runs until end_etcd FOLDER.
 new_etcd() {
     mkfifo "$1/says"
     "$PYTHON" "$ROOT/tests/etcd/servers.py" "$@" </dev/null >"$1/says" 2>&1 3>&- 9>&- &
@@ -32,14 +32,14 @@ end_etcd() {
     wait "$(cat "$1/pid")" 2>/dev/null || :
 }
 
-# on_etcd: bare names are locks there, in a folder of this test's own. on_etcd FOLDER: on another cluster.
+# on_etcd [FOLDER]: bare names are now locks on etcd, or on the cluster in FOLDER, in a folder of this test's own.
 on_etcd() {
     [ -z "$NO_ETCD" ] || skip "$NO_ETCD"
     export SAGE_LOCK_DIR
     SAGE_LOCK_DIR=etcd://$(cat "${1:-$BATS_FILE_TMPDIR/etcd}/address")/test/$BATS_TEST_NUMBER
 }
 
-# fake MODE [PORT]: SAGE_LOCK_DIR is at a server of etcd/fake.py.
+# fake MODE [PORT]: starts the server etcd/fake.py and points SAGE_LOCK_DIR at it.
 fake() {
     launch "fake_$1" "$PYTHON" "$ROOT/tests/etcd/fake.py" "$STAGE/fake" "$@"
     expect ready
@@ -47,7 +47,7 @@ fake() {
     SAGE_LOCK_DIR=etcd://$(cat "$STAGE/fake")/test
 }
 
-# raw PATH JSON [TOKEN]: what etcd itself says.
+# raw PATH JSON [TOKEN]: the answer of etcd itself.
 raw() {
     local address=${SAGE_LOCK_DIR#etcd://}
     "$PYTHON" -c 'import sys; sys.path.insert(0, sys.argv[1]); import servers, json
@@ -56,7 +56,7 @@ print(json.dumps(said, sort_keys=True))' \
         "$ROOT/tests/etcd" "$(expr "${address%%[,/]*}" : '.*:\([0-9]*\)')" "$@"
 }
 
-# nothing_left: nobody holds and nobody waits for any lock of this test.
+# nothing_left: no lock of this test has a holder or a waiter.
 nothing_left() {
     sage-flock --status | tee status
     [ "$(wc -l <status)" = 1 ]
@@ -317,7 +317,7 @@ MAKE
     end_etcd other
 }
 
-@test "a server that does not answer is told of before it is given up, and with -q it is not" {
+@test "a server that does not answer is reported before it is given up, and with -q it is not" {
     on_etcd
     mkdir other
     new_etcd other
@@ -459,7 +459,7 @@ END
     expect 'A in'
     ETCDCTL_USER=root:secret SAGE_FLOCK_LEASE=2 start B x.lock
     expect_waiting exclusive x.lock B
-    # A new password, be it the same, ends the tokens given out before.
+    # A new password, even the same one, ends all tokens given out before.
     token=$(raw /v3/auth/authenticate '{"name": "root", "password": "secret"}' | sed 's/.*"token": "\(.*\)".*/\1/')
     raw /v3/auth/user/changepw '{"name": "root", "password": "secret"}' "$token"
     leaves A

@@ -2,7 +2,7 @@
 # every make
 load lib
 
-# makefile LINE...: a Makefile here, behind the fragments named in `fragments`.
+# makefile LINE...: writes a Makefile that includes the fragments named in `fragments`, and then has these lines.
 makefile() {
     {
         for fragment in ${fragments:-flock}; do
@@ -12,7 +12,7 @@ makefile() {
     } >Makefile
 }
 
-# in_each_shell COMMAND: with $shell as each of the shells on which the scripts are tried.
+# in_each_shell COMMAND: runs it with $shell set to each shell in turn.
 in_each_shell() {
     for shell in "${SHELL_UNDER_TEST:-sh}" dash bash mksh ksh zsh 'busybox sh'; do
         command -v "${shell%% *}" >/dev/null || continue
@@ -210,7 +210,7 @@ does_not_run() {
     [ ! -e rebase.lock ]
 }
 
-@test "a rebase has the tree to itself, and is told its DLLs, in order, on a list" {
+@test "a rebase has the tree to itself, and gets its DLLs, in order, on a list" {
     mkdir -p tree/lib tree/var/build
     touch tree/lib/b.dll tree/lib/a.dll tree/lib/c.txt tree/var/build/d.dll
     printf '#!/bin/sh\necho "$1 $2"\ncat "$3"\nexec actor R\n' >stand-in
@@ -226,7 +226,7 @@ does_not_run() {
     ends R 0
 }
 
-# rebased: what the rebase of the tree was told, if there was one.
+# rebased: the arguments of the tree's rebase, if there was one.
 rebased() {
     SAGE_LOCAL=$PWD/tree SAGE_REBASE="${1:-echo}" "$ROOT/build/bin/sage-rebase"
 }
@@ -302,7 +302,7 @@ plain.so' ]
     expect_nothing_more
 }
 
-@test "a rebase, and a pip that uninstalls, told to stop: the lock is kept until they have" {
+@test "a rebase, and a pip that uninstalls, ended by TERM: the lock is kept until they have ended" {
     mkdir -p tree/lib tree/var/installed/p
     echo >tree/lib/a.dll
     echo p >tree/var/installed/p/requirements.txt
@@ -398,7 +398,7 @@ plain.so' ]
     [ "$status" = 2 ]
 }
 
-# Most of it would not fail there: make 3.81 takes `X != Y` for a variable called `X !`.
+# Most of it would not fail on make 3.81, which takes `X != Y` for a variable called `X !`.
 @test "nothing is used that GNU make 3.81 lacks" {
     for word in '^[[:space:]]*define [^ ]* *[:?+!]*=' '!=' '::=' '\.ONESHELL' '\.SHELLFLAGS' '\.RECIPEPREFIX' \
             '\.EXTRA_PREREQS' '\.SHELLSTATUS' '^ *private ' '^ *undefine ' '^ *-*load ' '&:' \

@@ -199,7 +199,7 @@ END
 }
 
 @test "a shell's own descriptor: --fd N COMMAND leaves it as it was: exclusive, shared, free" {
-    [ -r /proc/self/fdinfo/0 ] || skip 'nothing here tells what a descriptor holds'
+    [ -r /proc/self/fdinfo/0 ] || skip 'nothing here shows what a descriptor holds'
     readable() { sage-flock -s -n x.lock true; }
     exec 7>x.lock
     sage-flock 7
@@ -220,7 +220,7 @@ END
 }
 
 @test "a shell's own descriptor: what it shares it still shares when it was not got exclusively" {
-    [ -r /proc/self/fdinfo/0 ] || skip 'nothing here tells what a descriptor holds'
+    [ -r /proc/self/fdinfo/0 ] || skip 'nothing here shows what a descriptor holds'
     held_by A -s x.lock
     exec 7>x.lock
     sage-flock -s 7
@@ -250,7 +250,7 @@ END
 }
 
 @test "a shell's own descriptor: the waiting line says which file it is" {
-    [ -r /proc/self/fd/0 ] || skip 'nothing here tells'
+    [ -r /proc/self/fd/0 ] || skip 'nothing here shows which'
     held_by A x.lock
     exec 7>x.lock
     run sage-flock -w 0.01 7

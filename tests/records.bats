@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# What the records of a lock's users say, what others may put there, and in which order they come and go.
+# The records of a lock's users: what they say, what others may put there, and in which order they come and go.
 # every python
 
 load lib
@@ -80,7 +80,7 @@ load lib
     [ ! -e none.lock ]
 }
 
-# as_json EXPRESSION: what the Python expression gives for `locks`, the output of --status --json.
+# as_json EXPRESSION: prints the Python expression's value; `locks` is the output of --status --json.
 as_json() {
     sage-flock --status --json x.lock | "$PYTHON" -S -E -c 'import json, sys
 locks = json.loads(sys.stdin.read())
@@ -118,7 +118,7 @@ print(eval(sys.argv[1]))' "$1"
     [ "$(ls -A .sage-flock/x.lock)" = gate ]
 }
 
-# live NAME: a record of this name in x.lock's sidecar, its text from stdin, is live.
+# live NAME: makes a live record of this name in x.lock's sidecar, with its text from stdin.
 live() {
     mkdir -p .sage-flock/x.lock
     cat >".sage-flock/x.lock/$1"

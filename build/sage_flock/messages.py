@@ -8,12 +8,12 @@ from sage_flock import python
 # Exit statuses of our own; README.md holds the whole table.
 CONFLICT, USAGE, FAILED, CANNOT_RUN, NOT_FOUND = 1, 2, 125, 126, 127
 
-_FIRST_REMINDER = 30.0      # seconds; each later one after twice the time
+_FIRST_REMINDER = 30.0      # seconds; the interval doubles each time
 _NAMED = 3      # how many names a clause lists before it counts the rest
 _PLAIN = frozenset('abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ'
                    '0123456789_-+=./:,@%^')
 
-# Unicode's format characters and separators of lines, as ranges: they turn text round or hide it.  (On a narrow build
+# Unicode's format characters and line separators, as ranges: they reverse text or hide it.  (On a narrow build
 # of Python 2 those above ffff are two halves, whose first is db40 where it hides anything.)
 _INVISIBLE = ((0xad, 0xad), (0x600, 0x605), (0x61c, 0x61c), (0x6dd, 0x6dd), (0x70f, 0x70f), (0x890, 0x891),
               (0x8e2, 0x8e2), (0x180e, 0x180e), (0x200b, 0x200f), (0x2028, 0x202e), (0x2060, 0x206f),
@@ -22,7 +22,7 @@ _INVISIBLE = ((0xad, 0xad), (0x600, 0x605), (0x61c, 0x61c), (0x6dd, 0x6dd), (0x7
 
 
 class Failure(Exception):
-    """Why we cannot go on: says `what: why`, and `hint` behind it; ends with `status`."""
+    """Why we cannot go on: prints `what: why` with `hint` after it; ends with `status`."""
 
     hint = ''
 
@@ -40,13 +40,13 @@ def say(message):
     """Write `sage-flock: message` to stderr as one line, in one write.
 
     A line in one piece survives `make -j`, where many share a terminal.
-    With nowhere to write to, the message is lost and the work goes on.
+    If it cannot be written, the message is lost and the work goes on.
     """
     write(2, 'sage-flock: ' + printable(message) + '\n')
 
 
 def write(fd, line):
-    """Write all of `line` (str) to `fd`; False when that failed."""
+    """Write all of `line` (str) to `fd`; returns False if that failed."""
     data = python.raw(line)
     while data:
         try:
@@ -71,7 +71,7 @@ def _escaped(char):
     code = ord(char)
     if 32 <= code < 127:
         return char
-    # C0, DEL and C1 controls; on Python 3 also what stands for bytes that are no text.
+    # C0, DEL and C1 controls; on Python 3 also the codes that stand for undecodable bytes.
     if code < 160 or (python.PY3 and 0xd800 <= code < 0xe000):
         return '\\x%02x' % (code & 0xff)
     for first, last in _INVISIBLE:
@@ -81,9 +81,9 @@ def _escaped(char):
 
 
 def quoted(argv, limit=72):
-    """The command line `argv` in one piece, as sh would read it, shortened.
+    """The command line `argv` in one piece, as sh would read it.
 
-    It is for people: cut at `limit` characters, with an ellipsis.
+    It is for people, so it is cut at `limit` characters, with an ellipsis.
     """
     if len(argv) > 4 and argv[1] == '-S':
         if argv[3].endswith('/sage-flock'):
@@ -119,7 +119,7 @@ def _quoted_word(word):
 
 
 def listed(names):
-    """The words `names` as a clause; of many the first, and how many more."""
+    """The words `names` as a clause; of many only the first, and how many more."""
     if len(names) > _NAMED:
         names = names[:_NAMED] + ['%d more' % (len(names) - _NAMED)]
     if len(names) < 2:
@@ -140,7 +140,7 @@ def duration(seconds):
 
 
 def first_reminder():
-    """Seconds after which a waiter first says that it still waits."""
+    """Seconds after which a waiter first says that it is still waiting."""
     try:
         return min(max(0.01, float(python.getenv('SAGE_FLOCK_REMINDER'))), 1e6)
     except ValueError:

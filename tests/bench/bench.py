@@ -1,9 +1,9 @@
 """What locks cost: sage-flock beside flock(1), and beside nothing at all.
 
-Times depend on the machine and on what else it does; the ratios, taken side by
-side, less so.  A bound is what no lock and no make can beat that runs one job
-beyond -j at most, and that one under a lock: the free work divided by the
-slots, or the locked work one after the other, whichever is longer.
+Times depend on the machine and its load; ratios, taken side by side, less so.
+A bound is the least time possible with at most one job beyond -j, and that one
+under a lock: the free work divided by the slots, or the locked work one after
+the other, whichever is longer.
 """
 
 import json

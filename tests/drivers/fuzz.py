@@ -2,9 +2,9 @@
 
     fuzz.py [--count=300] [--seed=N] [--only=I]
 
-Half of the lines begin sensibly and go wrong somewhere; half are garbage throughout.  Some find their lock held, which
-a rival lets go as soon as it is waited for; some lack descriptors; some have an odd environment.  Every line can be had
-again by its seed and number.  The interpreter under test is PYTHON.
+Half of the lines begin sensibly and go wrong somewhere; half are garbage throughout.  Some find their lock held by a
+rival, which drops it as soon as somebody waits; some lack descriptors; some have an odd environment.  A line can be
+repeated by its seed and number.  The interpreter under test is PYTHON.
 """
 
 import os
@@ -144,9 +144,9 @@ class Line(object):
         lines = [line for line in lines if line not in of_shell]
         if lines.pop():
             found.append('a line without an end')
-        if [line for line in lines if not line.startswith(b'sage-flock: ')]:
+        if not all([line.startswith(b'sage-flock: ') for line in lines]):
             found.append('what is said is not all ours')
-        if [1 for line in lines if re.search(b'[\x00-\x1f\x7f]', line)]:
+        if any([re.search(b'[\x00-\x1f\x7f]', line) for line in lines]):
             found.append('control characters')
         errors = [line for line in lines if not WAITING.match(line) and not NOTED.match(line)]
         if len(errors) > 1:

@@ -1,11 +1,11 @@
-"""The command under the lock in crash.py: a witness of who is inside together.
+"""The command under the lock in crash.py: a witness of which commands are inside together.
 
     witness.py FOLDER MODE SECONDS [KEEP]
 
-While it lives it keeps FOLDER/witness locked by lockf(3), shared or exclusive as its own lock is.  The kernel drops that
-lock at the very moment of its death, however it dies, before any flock(2) that it inherited: so two witnesses who find
-the file taken are two who were inside together, killed or not.  With KEEP it waits for the file instead (crash.py looks
-at it, too), and does not mind signals.  FOLDER/log gets a line, in one write, as it comes in and as it goes out.
+While it lives it keeps FOLDER/witness locked by lockf(3), shared or exclusive like its own lock.  When it dies, in
+whatever way, the kernel drops that lock at once, before any flock(2) that it inherited.  So if a witness finds the file
+taken, two were inside together, killed or not.  With KEEP it waits for the file instead (crash.py looks at it, too),
+and ignores signals.  FOLDER/log gets a line, in one write, as it comes in and as it goes out.
 """
 
 import fcntl

@@ -5,30 +5,30 @@ around a command; no lock at all makes it a free job.  Each lock is taken by
 one process: `ours` and `shared` are sage-flock with its guardian, `plain` is
 flock(1).  Those processes pass through stages named after the code:
 
-    ask       at once if nobody is in the way; else ours lends: Loan()
+    ask       at once if the lock is free; else ours lends: Loan()
     wait      in flock(2), for the lock
     go        Loan.go(): until there is a token or the overdraft
     run       the command runs: work, and then the next lock of the nest
-    after     it works on, once that is done
-    release   Loan.end() is said, and the lock is dropped
-    linger    Loan.linger(), for itself and for what was lent under it
+    after     the rest of the command, once the inner lock is done
+    release   Loan.end(), and the lock is dropped
+    linger    Loan.linger(), for its own slot and those lent under its lock
 
 and a guardian, from slots._become_guardian on:
 
-    alone     alone(): gives up all that it inherited, the lock first
-    write     puts a token into the pool, unless the wait is over
+    alone     alone(): closes all that it inherited, the lock first
+    write     puts a token into the pool, unless the wait has ended
     giving    closes the pool's write end
-    heard     waits to be told, or for the waiter's death
+    heard     waits for the waiter's word, or its death
     owing     takes a token, or sees that make is gone; has or tries for the overdraft
     answered  it has ended
 
-A time limit may pass at any moment where the code has it short, else only
-when nothing else can happen.  Any process may be killed at any stage; its
-command runs on.  (But not a guardian and its waiter, before there is a new
-guardian: then the debt is lost.)  To be shown: no deadlock, an end can be reached from
-everywhere, at every moment the tokens add up, nobody keeps make from ending,
-no slot is lent when make counts its tokens, and never more than one job is at
-work beyond -j, but for one more each that a kill or a passed limit allows.
+A short time limit may pass at any time, a long one only when nothing else can
+happen.  Any process may be killed at any stage; its command runs on.  (But not
+a guardian and its waiter before there is a new guardian: then the debt is
+lost.)  To be shown: there is no deadlock, and an end can be reached from every
+state; the tokens always add up; nothing keeps make from ending; no slot is
+lent when make counts its tokens; and no more than one job beyond -j is at work,
+plus one for each kill and each passed limit.
 """
 
 import sys
@@ -38,7 +38,7 @@ from search import report
 WRITES = ('alone', 'write', 'giving', 'kept')   # a guardian that has the pool's write end open
 OWES = ('giving', 'heard', 'owing', 'killed', 'kept', 'mine')
 NOTHING = ('', 'answered')
-# A guardian: its stage, what it was told, has it the overdraft, does a dead waiter's lock hang on it.
+# A guardian: its stage, its waiter's last word, has it the overdraft, does a dead waiter's lock hang on it.
 NOBODY = ('', '', False, False)
 
 
@@ -64,7 +64,7 @@ class Slots(object):
         self.kills = kills
         names = sorted(set([lock for nest in jobs for lock, _ in nest]))
         self.locks = [[names.index(lock) for lock, _ in nest] for nest in self.nests]
-        self.plain = bool([nest for nest in jobs if 'plain' in [kind for _, kind in nest]])
+        self.plain = any([kind == 'plain' for nest in jobs for _, kind in nest])
         begun = tuple([('idle', (), (NOBODY,) * len(nest)) for nest in self.nests])
         # pool, is make's own slot free, who has each lock, jobs (slot, stages of its processes, their guardians),
         # make, kills left, limits passed
@@ -93,7 +93,7 @@ class Slots(object):
         for lock, owner in enumerate(owners):
             if 'orphan' in owner:
                 yield 'orphan under %d ends' % lock, self._from(state).own(lock, _without(owner, 'orphan'))
-        if make == 'works' and not [job for job in jobs if job[0] != 'back']:
+        if make == 'works' and all([job[0] == 'back' for job in jobs]):
             yield 'make counts its tokens', self._from(state).make_is('counts')
         elif make == 'counts' and not self._writers(state):
             yield 'make ends', self._from(state).make_is('gone')
@@ -156,8 +156,8 @@ class Slots(object):
         if 'plain' in [kind for _, kind in self.nests[at][:depth]]:
             return True
         lock = self.locks[at][depth]
-        return bool([one for one, (_, stages, _) in enumerate(state[3]) if stages and stages[-1] == 'wait' and
-                     self.nests[one][len(stages) - 1][1] == 'plain' and self.locks[one][len(stages) - 1] == lock])
+        return any([stages and stages[-1] == 'wait' and self.nests[one][len(stages) - 1][1] == 'plain' and
+                    self.locks[one][len(stages) - 1] == lock for one, (_, stages, _) in enumerate(state[3])])
 
     def _long_limits(self, state):
         for at, (_, stages, _) in enumerate(state[3]):
@@ -246,8 +246,7 @@ class Slots(object):
         return None
 
     def ended(self, state):
-        return state[4] == 'gone' and not [
-            guardian for job in state[3] for guardian in job[2] if guardian[0] not in NOTHING]
+        return state[4] == 'gone' and all([guardian[0] in NOTHING for job in state[3] for guardian in job[2]])
 
 
 class _State(object):
@@ -355,7 +354,7 @@ class _State(object):
             if self.jobs[at][2][depth][0] == 'mine' and self.pool:
                 self.put(-1).guard(at, depth, 'answered')
         stages = stages[:-1]
-        if stages == ('dead',):         # nobody sees it: the last copy of his lock is closed
+        if stages == ('dead',):         # nobody sees it: the last copy of its lock is closed
             lock = self.model.locks[at][0]
             return self.own(lock, _without(self.owners[lock], self.model.nests[at][0][1]))._job(at, stages=())
         if stages:
