@@ -119,8 +119,8 @@ def _wait(call, report, width, paint):
 
 def who(call):
     """A call for people: its package, if any, and its command, else its pid."""
-    name = "'%s'" % _text(call.command) if call.command else '%d' % call.pid
-    return '%s %s' % (_text(call.package), name) if call.package else name
+    name = "'%s'" % _shown(call.command) if call.command else '%d' % call.pid
+    return '%s %s' % (_shown(call.package), name) if call.package else name
 
 
 def _strangers(call):
