@@ -21,8 +21,8 @@ def mode_through(fd):
 
 
 def family(pid):
-    """The process `pid` and its descendants, as far as /proc tells: pairs of a
-    process id and when it was born."""
+    """The process `pid` and its descendants, as far as /proc shows them: pairs
+    of a process id and when it was born."""
     children = {}
     for one in _all_pids():
         children.setdefault(_stat(one)[1], []).append(int(one))
