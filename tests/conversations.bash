@@ -18,7 +18,7 @@ exclusive_keeps_waiting() {
     expect "sage-flock: waiting for exclusive lock x.lock to run 'actor B': held by $1 'actor A' for *"
     says 1 '' sage-flock -n x.lock true
     says 9 '' sage-flock -s -n -E 9 x.lock true
-    says 1 'sage-flock: x.lock: not got within 0.1 s' sh -c 'sage-flock -w 0.1 x.lock true 2>&1 | tail -n 1; exit 1'
+    says 1 "sage-flock: x.lock: not got within 0.1 s: held by $1 'actor A' for *" sh -c 'sage-flock -w 0.1 x.lock true 2>&1 | tail -n 1; exit 1'
     leaves A
     gets exclusive x.lock B
     leaves B

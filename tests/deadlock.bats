@@ -214,9 +214,14 @@ blocked() {
     expect "sage-flock: waiting for exclusive lock x.lock *"
     open_gate A
     expect "sage-flock: waiting for exclusive lock y.lock *"
-    expect "sage-flock: y.lock: not got within 0.1 s"
+    expect "sage-flock: y.lock: not got within 0.1 s: held by $(pid B) *"
     expect 'A ended 1'
     goes_through B x.lock
+}
+
+@test "a ring is reported though SAGE_FLOCK_TIMEOUT limits the wait: no call has said that it would give up" {
+    export SAGE_FLOCK_TIMEOUT=1000
+    ring_of 2
 }
 
 @test "a ring that a -w waiter is part of is not reported" {
@@ -295,6 +300,75 @@ blocked() {
     expect "sage-flock: waiting for exclusive lock x.lock *"
     leaves A
     goes_through B x.lock
+}
+
+@test "a ring through a pool all of whose members wait, closed from outside" {
+    nest A --pool 2 x.lock / y.lock
+    nest B --pool 2 x.lock / y.lock
+    nest C y.lock / --pool 2 x.lock
+    open_gate A
+    expect "sage-flock: waiting for exclusive lock y.lock *"
+    open_gate B
+    expect "sage-flock: waiting for exclusive lock y.lock *"
+    open_gate C
+    expect "sage-flock: x.lock: deadlock: * waits for x.lock, held by * './nested [AB] *'; * waits for y.lock, held by $(pid C) *"
+    expect 'C ended 125'
+    for _ in 1 2 3 4 5 6; do expect '*'; done
+    ends A 0
+    ends B 0
+}
+
+@test "a ring through a pool, closed by the last of its members to wait; while one can still go there is none" {
+    nest A --pool 2 x.lock / y.lock
+    nest B --pool 2 x.lock / y.lock
+    nest C y.lock / --pool 2 x.lock
+    open_gate C
+    expect "sage-flock: waiting for pool lock x.lock *: 2 of 2 in use: *"
+    open_gate A
+    expect "sage-flock: waiting for exclusive lock y.lock *"
+    open_gate B
+    expect "sage-flock: y.lock: deadlock: * waits for y.lock, held by $(pid C) *; * waits for x.lock, held by $(pid B) *"
+    expect 'B ended 125'
+    goes_through C x.lock
+    goes_through A y.lock
+}
+
+@test "a waiter for a pool waits for those only who keep it out: a number of its own" {
+    nest A --pool 3 x.lock / y.lock
+    held_by D --pool 3 x.lock
+    nest C y.lock / --pool 1 x.lock
+    open_gate A
+    expect "sage-flock: waiting for exclusive lock y.lock *"
+    open_gate C         # it needs both to go, and A will not
+    expect "sage-flock: x.lock: deadlock: * waits for x.lock, held by $(pid A) *; * waits for y.lock, held by $(pid C) *"
+    expect 'C ended 125'
+    goes_through A y.lock
+}
+
+@test "a ring that the queue behind a waiter for a pool closes" {
+    nest A y.lock / -s x.lock
+    nest B --pool 1 x.lock / y.lock
+    start W --pool 1 x.lock
+    expect_waiting pool x.lock W
+    open_gate A
+    expect "sage-flock: waiting for shared lock x.lock *"
+    open_gate B
+    expect "sage-flock: y.lock: deadlock: * waits for y.lock, held by $(pid A) *; * waits for x.lock, held by $(pid B) *"
+    expect 'B ended 125'
+    for _ in 1 2 3 4 5; do expect '*'; done     # W and A are in together
+    leaves W
+    ends A 0
+}
+
+@test "members of two pools who wait for one another: one is told, and the rest go through" {
+    nest A --pool 1 x.lock / --pool 1 y.lock
+    nest B --pool 1 y.lock / --pool 1 x.lock
+    open_gate A
+    expect "sage-flock: waiting for pool lock y.lock *"
+    open_gate B
+    expect "sage-flock: x.lock: deadlock: * waits for x.lock, held by $(pid A) *; * waits for y.lock, held by $(pid B) *"
+    expect 'B ended 125'
+    goes_through A y.lock
 }
 
 @test "random programs: every deadlock that a model of the locks has is reported, and no other" {

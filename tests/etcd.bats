@@ -113,6 +113,62 @@ make_certificates() {
     gets shared x.lock D
 }
 
+@test "a pool: so many at a time, in the order in which they came, writers among them" {
+    on_etcd
+    held_by A --pool 2 x.lock
+    held_by B --pool 2 x.lock
+    start C --pool 2 x.lock
+    expect "sage-flock: waiting for pool lock x.lock to run 'actor C': 2 of 2 in use: *@$(uname -n) 'actor A' for * s and * 'actor B' for * s"
+    start D --pool 2 x.lock
+    expect_waiting pool x.lock D
+    start W x.lock
+    expect_waiting exclusive x.lock W
+    start E --pool 4 x.lock
+    expect_waiting pool x.lock E
+    says 1 '' sage-flock -n --pool 2 x.lock true
+    says 1 '' sage-flock -n --pool 9 x.lock true
+    says 1 'sage-flock: x.lock: not got within 0.1 s: 2 of 2 in use: '* sh -c 'sage-flock -w 0.1 --pool 2 x.lock true 2>&1 | tail -n 1; exit 1'
+    run sage-flock --status x.lock
+    echo "$output"
+    [ "$(grep -c '^x.lock  holds  pool, 2 of 2 ' <<<"$output")" = 2 ]
+    [ "$(grep -c '^x.lock  waits  pool, 2 of 4 ' <<<"$output")" = 1 ]
+    leaves B                        # not the oldest
+    gets pool x.lock C
+    leaves C
+    gets pool x.lock D
+    leaves A
+    leaves D
+    gets exclusive x.lock W
+    leaves W
+    gets pool x.lock E
+    leaves E
+    for name in A B C D W E; do ends "$name" 0; done
+    nothing_left
+}
+
+@test "a pool: callers may name different numbers, a place covers what runs under it, a killed member's place is free" {
+    on_etcd
+    held_by A --pool 3 x.lock
+    held_by B --pool 3 x.lock
+    says 1 '' sage-flock -n --pool 2 x.lock true
+    says 0 ran sage-flock -n --pool 3 x.lock sage-flock --pool 1 x.lock echo ran
+    says 125 'sage-flock: x.lock: held shared by *' sage-flock -n --pool 3 x.lock sage-flock x.lock true
+    says 1 '' sage-flock -s x.lock sage-flock -n --pool 2 x.lock true
+    start C --pool 2 x.lock
+    expect_waiting pool x.lock C
+    start D --pool 2 x.lock
+    expect_waiting pool x.lock D
+    kill -KILL "$(pid A)"
+    expect 'sage-flock: x.lock: the sage-flock that held it was killed: *'
+    gets pool x.lock C
+    leaves B
+    gets pool x.lock D          # there is room for both
+    leaves C
+    leaves D
+    ends D 0
+    nothing_left
+}
+
 @test "whoever came first is served first" {
     on_etcd
     held_by A x.lock

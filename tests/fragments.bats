@@ -51,6 +51,38 @@ EOF
     expect 'sage-flock: got *'; expect 'C in'
 }
 
+@test "SAGE_FLOCK_POOL lets in as many as SAGE_FLOCK_POOL_DEPTH says, a target's own or everybody's" {
+    makefile 'A B C D:; @$(SAGE_FLOCK_POOL) x.lock actor $@' 'C: SAGE_FLOCK_POOL_DEPTH = 1'
+    make_gate A; make_gate B; make_gate C; make_gate D
+    launch AB "$MAKE" -j2 SAGE_FLOCK_POOL_DEPTH= A C;   expect '* in';  expect 'sage-flock: waiting for pool *: 1 of 1 in use: *'
+    kill -KILL -- "-$(pid AB)"
+    launch AB env SAGE_FLOCK_POOL_DEPTH=2 "$MAKE" -j2 A B;  expect '[AB] in';  expect '[AB] in'
+    launch D env SAGE_FLOCK_POOL_DEPTH=2 "$MAKE" D;         expect 'sage-flock: waiting for pool *: 2 of 2 in use: *'
+    leaves A
+    gets pool x.lock D
+    leaves B
+    launch C "$MAKE" C;                                     expect 'sage-flock: waiting for pool *: 1 of 1 in use: *'
+    leaves D
+    gets pool x.lock C
+}
+
+@test "by default SAGE_FLOCK_POOL lets in half as many as there are cores, in recipes and in scripts below them" {
+    for cores in 1:1 2:1 3:1 8:4 2000:256; do
+        mkdir -p bin
+        printf '#!/bin/sh\necho %s\n' "${cores%:*}" >bin/nproc
+        chmod +x bin/nproc
+        printf 'echo $(SAGE_FLOCK_POOL)' >script
+        makefile 'all:; @echo $(SAGE_FLOCK_POOL); $(SHELL) ./script' 'one: SAGE_FLOCK_POOL_DEPTH = 7' 'one: all'
+        PATH=$PWD/bin:$PATH run "$MAKE" -s
+        [ "${#lines[@]}" = 2 ]
+        [[ ${lines[0]} == *"/sage-flock --pool ${cores#*:}" ]]
+        [ "${lines[1]}" = "${lines[0]}" ]
+        PATH=$PWD/bin:$PATH run "$MAKE" -s one
+        [[ ${lines[0]} == *"/sage-flock --pool 7" ]]
+        [ "${lines[1]}" = "${lines[0]}" ]
+    done
+}
+
 @test "the same words mean the same in each shell, below make and without it" {
     export SAGE_LOCAL=$PWD
     echo '$(SAGE_FLOCK) x.lock sh -c "! tool rival var/lock/x.lock" && echo alone' >script

@@ -5,11 +5,14 @@
 # You may set
 #   PYTHON       the Python that runs sage-flock; default: the first of python, python3, python2 that works
 #   SAGE_LOCAL   the tree that is built: a lock with a bare name is a file in its var/lock; without it, here
+#   SAGE_FLOCK_POOL_DEPTH   how many SAGE_FLOCK_POOL lets in at a time, 1 to 256; may be a target's own; default: half as
+#                           many as there are cores, and at least 1
 #
 # Provides
 #   SAGE_FLOCK LOCK COMMAND...            runs COMMAND under the exclusive lock
 #   SAGE_FLOCK_SHARED LOCK COMMAND...     runs it under the shared lock
 #   SAGE_FLOCK_COALESCE LOCK COMMAND...   runs it under the exclusive lock, once for all calls made before it starts
+#   SAGE_FLOCK_POOL LOCK COMMAND...       runs it while at most SAGE_FLOCK_POOL_DEPTH do: links, boards, licences
 #   SAGE_FLOCK_RUNS_NOTHING               not empty under make -n, -q and -t
 #   SAGE_FLOCK_SLOTS                      goes before the `@` of a recipe line that may wait for a lock
 #   PATH, exported                        so that $(SAGE_FLOCK) means the same in a recipe and in a shell script
@@ -39,6 +42,9 @@ $(error sage-flock: SAGE_FLOCK is empty: steps would fail, not run)
 endif
 SAGE_FLOCK_SHARED = $(SAGE_FLOCK) -s
 SAGE_FLOCK_COALESCE = $(SAGE_FLOCK) --coalesce
+SAGE_FLOCK_POOL = $(SAGE_FLOCK) --pool $(or $(strip $(SAGE_FLOCK_POOL_DEPTH)),$(sage_flock_half))
+# The cores are counted once, and only where somebody wants to know.
+sage_flock_half = $(eval sage_flock_half := $(lastword $(shell $(SAGE_FLOCK_BIN)/SAGE_FLOCK_POOL)))$(sage_flock_half)
 
 # Does -n, -q or -t keep this make from running anything? MAKEFLAGS opens with the single letters, if any:
 # `kn -j4 --jobserver-auth=3,4 -- X=1`. But with a long option make 3.81 and 3.82 write
@@ -58,7 +64,7 @@ ifeq ($(findstring :$(SAGE_FLOCK_BIN):,:$(PATH):),)
 PATH := $(SAGE_FLOCK_BIN):$(PATH)
 endif
 
-export PATH SAGE_FLOCK_PYTHON
+export PATH SAGE_FLOCK_PYTHON SAGE_FLOCK_POOL_DEPTH
 
 # Not if it is empty: an empty SAGE_LOCAL in the environment would put locks below /.
 ifneq ($(SAGE_LOCAL),)

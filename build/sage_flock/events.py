@@ -19,7 +19,8 @@ event    asked     the call wants the lock
                    lent before the command (`lent_s`), the command ran without it
                    (`overdrawn_s`), and the call stayed for it afterwards (`lingered_s`)
 call     names the call: process id and start, as its record does
-lock     path of the lock, or URL  mode     shared or exclusive
+lock     path of the lock, or URL  mode     shared, exclusive or pool; of a pool, `most`: how many it
+                                            lets in, and with `got`, `place`: which of them it is
 command  quoted and shortened      package  $SAGE_PKG, where the kit sets it
 pid, host, time (seconds since the epoch), mono (seconds of a clock that is
 never set back; null before Python 3.3)
@@ -44,7 +45,7 @@ class Log(object):
     """The log of one call.  Call it with an event's name and fields to append
     a line.  `at` is when the event happened, by request.clocks()."""
 
-    def __init__(self, path, lock_path, mode, command):
+    def __init__(self, path, lock_path, mode, command, most=None):
         """Raises OSError if `path` cannot be appended to."""
         flags = posix.O_APPEND | posix.O_CREAT | posix.O_NONBLOCK | posix.O_NOCTTY
         self.path = path
@@ -54,8 +55,9 @@ class Log(object):
             fd = posix.open(path, flags | posix.O_WRONLY, 0o666)
         self.fd = python.private(fd)
         pid = posix.getpid()
+        pool = [] if most is None else [('most', most)]
         self.call = _members([('call', '%d-%x' % (pid, int(time.time() * 1000000))), ('pid', pid),
-                              ('host', posix.uname()[1]), ('lock', lock_path), ('mode', mode),
+                              ('host', posix.uname()[1]), ('lock', lock_path), ('mode', mode)] + pool + [
                               ('command', command), ('package', python.getenv('SAGE_PKG'))])
 
     def __call__(self, event, at=None, **fields):
@@ -124,14 +126,14 @@ def _escaped(char):
     return '\\u%04x' % code
 
 
-def log_for(lock, mode, command):
+def log_for(lock, mode, command, most=None):
     """The Log of a call for `lock`, in the file that SAGE_FLOCK_LOG names.
 
     If that cannot be written, a warning says so and the call carries on.
     """
     path = python.getenv('SAGE_FLOCK_LOG')
     try:
-        return Log(path, _absolute(lock), mode, command)
+        return Log(path, _absolute(lock), mode, command, most)
     except (OSError, ValueError, TypeError) as error:
         say('%s: cannot be logged to: %s' % (path, reason(error)))
         return not_logged

@@ -139,9 +139,30 @@ def duration(seconds):
     return '%d h %d min' % (whole // 3600, whole % 3600 // 60)
 
 
-def first_reminder():
-    """Seconds after which a waiter first says that it is still waiting."""
+def seconds_in(word):
+    """The number of seconds that `word` is, as float; None if it is none, or longer than a lifetime."""
     try:
-        return min(max(0.01, float(python.getenv('SAGE_FLOCK_REMINDER'))), 1e6)
+        seconds = float(word)
     except ValueError:
-        return _FIRST_REMINDER
+        return None
+    return seconds if 0 <= seconds <= 1e9 else None
+
+
+def time_limit():
+    """Seconds for which a call waits that does not say how long: SAGE_FLOCK_TIMEOUT; None for ever."""
+    return seconds_in(python.getenv('SAGE_FLOCK_TIMEOUT'))
+
+
+def first_reminder():
+    """Seconds after which a waiter first says that it still waits: SAGE_FLOCK_REMINDER."""
+    seconds = seconds_in(python.getenv('SAGE_FLOCK_REMINDER'))
+    return _FIRST_REMINDER if seconds is None else max(0.01, seconds)
+
+
+def say_garbled():
+    """Say which variables about waiting are garbled, when somebody has to wait."""
+    for name, instead in (('SAGE_FLOCK_TIMEOUT', 'no limit'),
+                          ('SAGE_FLOCK_REMINDER', 'reminders as usual')):
+        word = python.getenv(name)
+        if word and seconds_in(word) is None:
+            say("%s: '%s' is no number of seconds: %s" % (name, shortened(word), instead))

@@ -200,11 +200,15 @@ def _locks_of(pid):
 
 
 def _inodes_of(records):
-    """The inodes, as str, of `records` and of the lock files that they are about."""
+    """The inodes, as str, of `records`, of the lock files that they are about, and of the places in their pools."""
     for path in records:
         folder, _, _ = path.rpartition('/')
         parent, _, name = folder.rpartition('/')
-        for one in (path, parent.rpartition('/')[0] + '/' + name):
+        try:
+            places = [folder + '/' + one for one in posix.listdir(folder) if one.startswith('place.')]
+        except OSError:     # an address of another engine, or the folder is gone
+            places = []
+        for one in [path, parent.rpartition('/')[0] + '/' + name] + places:
             try:
                 yield '%d' % posix.stat(one).st_ino
             except OSError:

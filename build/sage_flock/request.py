@@ -5,7 +5,8 @@ import time
 from sage_flock import python
 from sage_flock.messages import Failure, duration, quoted, say
 
-SHARED, EXCLUSIVE = 'shared', 'exclusive'
+SHARED, EXCLUSIVE, POOL = MODES = 'shared', 'exclusive', 'pool'
+MOST = 256      # how many at most a pool may let in at a time
 HELD = 'SAGE_FLOCK_HELD'
 
 
@@ -26,10 +27,11 @@ def clocks():
 class Request(object):
     """What is asked of a lock.
 
-    mode       SHARED or EXCLUSIVE
+    mode       SHARED, EXCLUSIVE, or POOL: shared by so many at a time as `most` says
     command    the argv to run, [] in the FD form
     wait       False: do not wait (-n)
-    seconds    how long to wait (-w); None: for ever
+    seconds    how long to wait (-w, SAGE_FLOCK_TIMEOUT); None: for ever
+    timed      was it the call that said so (-w)?  Then its wait is no part of a deadlock
     conflict   the exit status when it was not got in time (-E)
     quiet, verbose
     note       called with the name and the fields of an event: events.Log
@@ -37,6 +39,8 @@ class Request(object):
     """
 
     held_up = None
+    timed = False
+    most = None
 
     def __init__(self, mode, command, wait=True, seconds=None, conflict=1,
                  quiet=False, verbose=False, note=not_logged):
@@ -60,11 +64,12 @@ class Request(object):
             line += " to run '%s'" % quoted(self.command)
         return line + (': ' + who if who else '')
 
-
     def is_covered(self, have, name):
         """Does the lock called `name`, which the command that we run under
         holds in the mode `have` (None: not), cover this call?"""
-        if have == SHARED and self.mode == EXCLUSIVE:
+        if have == SHARED and self.mode == POOL:
+            return False        # that holds no place
+        if have in (SHARED, POOL) and self.mode == EXCLUSIVE:
             raise Failure(name, 'held shared by the command that this one runs under, '
                           'so an exclusive lock would wait for itself')
         return have is not None
@@ -73,10 +78,11 @@ class Request(object):
         """The wait for the lock called `name` is over, and has taken so long."""
         say('got %s lock %s after %s' % (self.mode, name, duration(seconds)))
 
-    def say_not_got(self, name):
-        """The time to wait for it is over."""
+    def say_not_got(self, name, who):
+        """The time to wait for it is over, and `who` is in the way."""
         if not self.quiet:
-            say('%s: not got within %s' % (name, duration(self.seconds)))
+            say('%s: not got within %s%s%s' % (name, duration(self.seconds), '' if self.timed else ' (SAGE_FLOCK_TIMEOUT)',
+                                               ': ' + who if who else ''))
 
 
 class Hold(object):
@@ -129,9 +135,11 @@ class Hold(object):
 
 # ---- What others are told: the text of a record, and SAGE_FLOCK_HELD
 
-def text_for(mode, command, timed):
+def text_for(request):
     """The text of a record: lines of a word and its value."""
-    return 'mode %s\n%scommand %s\n' % (mode, 'timed 1\n' if timed else '', command)
+    return 'mode %s\n%s%scommand %s\n' % (
+        request.mode, 'most %d\n' % request.most if request.mode == POOL else '',
+        'timed 1\n' if request.timed else '', quoted(request.command, 200))
 
 
 def parse(data):
@@ -141,9 +149,22 @@ def parse(data):
         word, blank, value = line.partition(' ')
         if blank:
             fields[word] = value
-    if fields.get('mode') not in (SHARED, EXCLUSIVE):
+    if fields.get('mode') not in MODES or fields['mode'] == POOL and most_in(fields.get('most', '')) is None:
         fields['mode'] = EXCLUSIVE
     return fields
+
+
+def most_in(word):
+    """How many may be in a pool at a time, if `word` says so; else None."""
+    return int(word) if python.is_number(word) and 1 <= int(word) <= MOST else None
+
+
+def strongest(modes):
+    """That of `modes` which covers most; None if there is none."""
+    for mode in (EXCLUSIVE, POOL, SHARED):
+        if mode in modes:
+            return mode
+    return None
 
 
 def held():

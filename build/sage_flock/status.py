@@ -36,6 +36,14 @@ def _process(one):
     return '%s@%s' % (pid, one['host']) if 'host' in one else pid
 
 
+def _mode(one, users):
+    """The mode of `one` in words; in a pool, how many of its places are in use."""
+    if not one.get('most'):
+        return one['mode'] or '?'
+    inside = [other for other in users if other['mode'] == one['mode'] and other['state'] != 'waits']
+    return '%s, %d of %d' % (one['mode'], len(inside), one['most'])
+
+
 def _as_data(name, users):
     return {'lock': python.text(printable(name)), 'path': printable(sage_flock.location(name)),
             'users': users}
@@ -48,7 +56,7 @@ def _table(rows):
             lines.append((printable(name), 'free', '', '', '', ''))
         for one in users:
             seconds = one['seconds']
-            lines.append((printable(name), one['state'], one['mode'] or '?', _process(one),
+            lines.append((printable(name), one['state'], _mode(one, users), _process(one),
                           '' if seconds is None else duration(seconds), one['command']))
     widths = [max([len(line[i]) for line in lines]) for i in range(5)] + [0]
     return '\n'.join(['  '.join([cell.ljust(width) for cell, width in zip(line, widths)]).rstrip()

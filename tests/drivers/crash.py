@@ -1,11 +1,12 @@
 """Crash tests: nothing makes the lock last too long or too short, and nothing is left behind.
 
-    crash.py rounds [--seconds=4] [--shared=0] [--stops=0] [--processes=8] [--seed=N]
+    crash.py rounds [--seconds=4] [--shared=0] [--stops=0] [--pool=0] [--processes=8] [--seed=N]
 
         8 processes take and drop one lock, while a killer SIGKILLs wrappers and commands at random.  No two that
         exclude each other may ever be inside together, and no process may be stuck at the end.  --shared is the
         fraction that share the lock.  With --stops, up to so many at a time are stopped by STOP or TSTP, and continued
-        after up to STOPPED seconds; some are killed meanwhile.
+        after up to STOPPED seconds; some are killed meanwhile.  With --pool those who share are in a pool of that
+        number: one more may never be inside, and at the end no place may be lost.
 
     crash.py moments [--times=20] [--limit=0] [--seed=N]
 
@@ -55,7 +56,8 @@ SENDERS_ARE_KNOWN = not subprocess.call(SAGE_FLOCK[:3] + ['-c', 'import signal; 
 class Scene(object):
     """A folder with a lock and a witness file, and those who run there."""
 
-    def __init__(self):
+    def __init__(self, pool=0):
+        self.pool = pool        # how many are in it at most, of those who share; 0: they only share
         self.folder = tempfile.mkdtemp()
         for name in ('x.lock', 'witness', 'log'):
             open(os.path.join(self.folder, name), 'w').close()
@@ -65,8 +67,28 @@ class Scene(object):
 
     def start(self, mode, seconds, *keep):
         """A wrapper with a witness as its command."""
+        options = ['-q', '--' + mode]
+        if self.pool and mode == 'shared':
+            mode = '%d' % self.pool
+            options = ['-q', '--pool', mode]
         witness = SAGE_FLOCK[:3] + [ROOT + '/tests/drivers/witness.py', self.folder, mode, '%.4f' % seconds]
-        return Run(SAGE_FLOCK + ['-q', '--' + mode, 'x.lock'] + witness + list(keep), self.folder)
+        return Run(SAGE_FLOCK + options + ['x.lock'] + witness + list(keep), self.folder)
+
+    def places_are_free(self):
+        """Can the whole pool be had at once, and no more?  Yes, if there is none."""
+        if not self.pool:
+            return True
+        words = SAGE_FLOCK + ['-n', '--pool', '%d' % self.pool, 'x.lock', 'sh', '-c', 'echo in; read it']
+        inside = []
+        try:
+            while len(inside) < self.pool:
+                inside.append(subprocess.Popen(words, cwd=self.folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE))
+                if inside[-1].stdout.readline() != b'in\n':
+                    return False
+            return subprocess.call(words, cwd=self.folder) == 1
+        finally:
+            for one in inside:
+                one.communicate(b'out\n')
 
     def news(self):
         """What witnesses said since the last call: (what, pid, parent's pid)."""
@@ -106,10 +128,10 @@ def kill(pid, number):
         return False
 
 
-def rounds(seconds='4', shared='0', stops='0', processes=PROCESSES, seed=None):
+def rounds(seconds='4', shared='0', stops='0', pool='0', processes=PROCESSES, seed=None):
     """The crash test; the exit status."""
     chance = random.Random(seed)
-    scene = Scene()
+    scene = Scene(int(pool))
     try:
         return Crash(scene, chance, float(shared), int(stops), int(processes)).go(float(seconds))
     finally:
@@ -242,9 +264,11 @@ class Crash(object):
             run.end()
         if not self.scene.lock_is_free():
             self.faults.append('the lock is not free in the end')
+        if not self.scene.places_are_free():
+            self.faults.append('a place in the pool is lost')
         if not self.rounds:
             self.faults.append('nobody ever came in')
-        if self.shared > 0.5 and self.most < 2:
+        if self.shared > 0.5 and self.most < 2 and self.scene.pool != 1:
             self.faults.append('nobody ever shared')
         last = self.scene.start('exclusive', 0)
         while not last.is_over() and not last.hangs():

@@ -15,7 +15,7 @@ from sage_flock.etcd.http import Refused, Unreachable, decoded, encoded
 from sage_flock.etcd.queue import HASTE, Place, Queue, folder_end, put, span, whole_queue
 from sage_flock.python import signal
 from sage_flock.messages import USAGE, Failure, duration, say
-from sage_flock.request import EXCLUSIVE, SHARED, Hold, held
+from sage_flock.request import EXCLUSIVE, POOL, SHARED, Hold, held, strongest
 
 gc.enable()         # who talks with servers may live for long
 
@@ -47,7 +47,7 @@ def users(name, url):
     rows = []
     for state, entries in (('holds', queue.holders()), ('waits', queue.waiters())):
         for one in entries:
-            rows.append({'state': 'lost' if one in queue.ghosts else state, 'mode': one.mode,
+            rows.append({'state': 'lost' if one in queue.ghosts else state, 'mode': one.mode, 'most': one.most,
                          'pid': one.pid, 'host': one.host, 'command': one.command,
                          'seconds': round(max(0, time.time() - queue.since(one)), 1)})
     return rows
@@ -119,7 +119,7 @@ class Lock(object):
             return False
         queue = self.queue()
         modes = [one.mode for one in queue.places if one.id in ids and one.id in queue.runs]
-        return request.is_covered(EXCLUSIVE if EXCLUSIVE in modes else SHARED if modes else None, self.name)
+        return request.is_covered(strongest(modes), self.name)
 
 
 class EtcdHold(Hold):

@@ -9,7 +9,7 @@ import time
 from sage_flock import proc
 from sage_flock.files import records, sidecar
 from sage_flock.messages import duration, listed
-from sage_flock.request import EXCLUSIVE, SHARED
+from sage_flock.request import EXCLUSIVE, POOL
 
 
 def process_ids(lock, side):
@@ -24,21 +24,23 @@ def process_ids(lock, side):
     return pids or [pid for pid, _ in proc.foreign(lock.fd)]
 
 
-def is_passing(lock, side, mode):
-    """True if only sharers precede a waiter in `mode`, shared, so that the wait is brief."""
-    if mode != SHARED or not side:
+def is_passing(lock, side, request):
+    """True if only sharers, or others who pass the gate, precede the waiter of `request`, so that the wait is brief."""
+    if request.mode == EXCLUSIVE or not side:
         return False
     try:
         seen = records.live(side, sidecar.HOLDS + sidecar.AT_GATE)
     except OSError:
         return False
-    if [one for one in seen if one.mode == EXCLUSIVE]:
+    if [one for one in seen if one.mode == EXCLUSIVE or one.mode == POOL and one.state == sidecar.AT_GATE]:
+        return False
+    if request.mode == POOL and len([one for one in seen if one.mode == POOL]) >= request.most:
         return False
     return bool([one for one in seen if one.state == sidecar.HOLDS] or not proc.foreign(lock.fd))
 
 
-def in_words(lock, side, mode, mine):
-    """Whom a waiter in `mode` waits for, as a clause for people; '' if unknown.
+def in_words(lock, side, request, mine):
+    """Whom the waiter of `request` waits for, as a clause for people; '' if unknown.
 
     mine: our own record, which does not count; None if we have none.
     """
@@ -47,10 +49,13 @@ def in_words(lock, side, mode, mine):
     except OSError:
         seen = []
     held = [one for one in seen if one.state == sidecar.HOLDS]
+    members = [one for one in held if one.mode == POOL]
+    if request.mode == POOL and len(members) >= request.most:
+        return '%d of %d in use: %s' % (len(members), request.most, listed([described(one) for one in members]))
     names = [described(one) for one in held]
     names += ["%d '%s'" % one for one in proc.foreign(lock.fd, [records.pid_of(h.id) for h in held])]
     line = 'held by ' + listed(names) if names else ''
-    if held and mode == SHARED and not [h for h in held if h.mode == EXCLUSIVE]:
+    if held and request.mode != EXCLUSIVE and not [h for h in held if h.mode == EXCLUSIVE]:
         line += _behind([one for one in seen if one.state == sidecar.AT_GATE], mine)
     return line
 

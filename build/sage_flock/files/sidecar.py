@@ -11,6 +11,7 @@ S.ID        One record per process that has to do with the lock.  S is its
             for the lock, `h` holds the lock.  ID never recurs.
 p.ID.WAITER A pointer: under the lock that record ID holds a process runs
             that waits elsewhere; a symbolic link to the record WAITER.
+place.K     Of place K in a pool: who has it (pool.py); bell.K wakes up who wants it.
 l.ID.GUARD  A debt: under the lock that record ID holds a job slot was lent; a
             fifo that the guardian of the loan keeps open until it is back.
 t.ID        A record being made.
@@ -37,7 +38,7 @@ import posix
 import time
 
 from sage_flock import python
-from sage_flock.messages import quoted, say
+from sage_flock.messages import say
 from sage_flock.python import stat
 from sage_flock.request import Unavailable, text_for
 
@@ -65,7 +66,10 @@ class Sidecar(object):
 
     def open_gate(self):
         """A descriptor on the gate, which no command inherits.  OSError."""
-        path = self.folder + '/gate'
+        return self.open_file(self.folder + '/gate')
+
+    def open_file(self, path):
+        """A descriptor, which no command inherits, on a file to lock, made where missing.  OSError."""
         try:
             fd = _open_for_all(path, posix.O_RDWR | posix.O_CREAT | python.NOFOLLOW, self.mode)
         except OSError as error:
@@ -73,6 +77,17 @@ class Sidecar(object):
                 raise
             fd = posix.open(path, posix.O_RDONLY | posix.O_NONBLOCK | python.NOFOLLOW)
         return python.private(fd)
+
+    def make_fifo(self, path):
+        """Make a fifo that all can open for writing who can lock what lies beside it.  OSError."""
+        mask = posix.umask(0)
+        try:
+            posix.mkfifo(path, self.mode | (self.mode & 0o444) >> 1)
+        except OSError as error:
+            if error.errno != errno.EEXIST:
+                raise
+        finally:
+            posix.umask(mask)
 
     def make(self):
         """Make the sidecar's folders, as open to others as the lock's is."""
@@ -201,10 +216,8 @@ class Record(object):
 
 def new_record(side, state, lock, request):
     """A Record of this call in `state`; None where none can be made."""
-    timed = request.seconds is not None
     try:
-        return Record(side, state, text_for(
-            request.mode, quoted(request.command, 200), timed))
+        return Record(side, state, text_for(request))
     except (IOError, OSError) as error:
         if request.verbose:
             say('%s: no record of this call can be left: %s' % (lock.name, error.strerror))

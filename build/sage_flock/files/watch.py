@@ -163,7 +163,7 @@ class Watch(object):
 
     def _give_up(self):
         request = self.wait.request
-        request.say_not_got(self.wait.lock.name)
+        request.say_not_got(self.wait.lock.name, self.wait.in_the_way())
         record = self.wait.record
         if record:
             record.remove()

@@ -33,7 +33,7 @@ class Call(object):
     host, pid, lock, mode, command, package     as logged
     asked, waiting, got, ran, end               when each happened; None if it did not
     outcome     'released', 'served', 'gave-up', 'failed' or 'open'
-    fields      other fields of its events: lent, nested, status, sweep, key, why
+    fields      other fields of its events: lent, nested, status, sweep, key, why, most, place
     slot        seconds for which its job slot was lent before the command, overdrawn, and lingered for
     wanted      the pids that it found in the way
     blockers    [(Call, seconds)]: the calls whose holds its wait overlapped, the longest first
@@ -71,7 +71,7 @@ class Call(object):
         if name == 'slot':
             said = [event.get(key) for key in ('lent_s', 'overdrawn_s', 'lingered_s')]
             self.slot = tuple([one if _is_number(one) else 0 for one in said])
-        for key in ('lent', 'nested', 'status', 'sweep', 'key', 'why'):
+        for key in ('lent', 'nested', 'status', 'sweep', 'key', 'why', 'most', 'place'):
             if key in event:
                 self.fields[key] = event[key]
         self.first = time if self.first is None else min(self.first, time)
@@ -113,8 +113,8 @@ class Call(object):
         return self.got, max(self.got, self.end)
 
     def keeps_out(self, other):
-        """Do the two exclude each other?"""
-        return 'exclusive' in (self.mode, other.mode)
+        """Do the two exclude each other?  Members of a pool do: one waited for another's place."""
+        return 'exclusive' in (self.mode, other.mode) or 'pool' == self.mode == other.mode
 
 
 class Report(object):
@@ -267,7 +267,7 @@ def _end_open_calls(calls, holds, builds):
         ends = {}       # mode: when the next call got the lock in that mode
         for call in reversed(users):
             if call.open:
-                others = ['exclusive', 'shared'] if call.mode == 'exclusive' else ['exclusive']
+                others = ['exclusive', 'shared', 'pool'] if call.mode == 'exclusive' else ['exclusive']
                 call.end = min([call.end] + [ends[mode] for mode in others if mode in ends])
             ends[call.mode] = call.got
 

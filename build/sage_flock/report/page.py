@@ -81,7 +81,7 @@ def _facts(call, report, number):
     facts = {'mode': call.mode, 'pid': call.pid, 'host': call.host, 'command': call.command,
              'package': call.package, 'outcome': call.outcome,
              'asked': rounded(call.first - report.start)}
-    for key in ('status', 'why'):
+    for key in ('status', 'why', 'place', 'most'):
         if key in call.fields:
             facts[key] = call.fields[key]
     for key in ('open', 'nested', 'lent'):

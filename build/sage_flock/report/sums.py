@@ -6,7 +6,7 @@ class LockSum(object):
 
     name, path
     calls       how many asked for it
-    taken       how many got it, `shared` of them in shared mode
+    taken       how many got it, `shared` of them in shared mode or as one of a pool
     nested      how many ran under an ancestor's hold
     held        all holds together; `busy` while there was any
     waits       how many waited, `waited` in all, `worst` the longest
@@ -27,7 +27,7 @@ class LockSum(object):
         waits = [call for call in calls if call.wait()]
         waited = [length(call.wait()) for call in waits]
         self.taken = len(holds)
-        self.shared = len([call for call in holds if call.mode == 'shared'])
+        self.shared = len([call for call in holds if call.mode != 'exclusive'])
         self.nested = len([call for call in calls if call.nested])
         self.held = sum([length(call.hold()) for call in holds])
         self.busy = covered([call.hold() for call in holds])

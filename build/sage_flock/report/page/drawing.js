@@ -341,7 +341,7 @@ class Drawing {
     }
 
     mode(call) {
-        return call.mode === 'shared' ? 'shared' : 'exclusive';
+        return call.mode === 'exclusive' ? 'exclusive' : 'shared';
     }
 
     drawPart(call, part, kind, y) {

@@ -118,10 +118,15 @@ function blockers(call) {
     return call.by.length ? call.by.length + call.more : call.for.length || call.strangers.length;
 }
 
+// The mode of a call; of one in a pool, which of how many places it had.
+function modeOf(call) {
+    return call.mode + (call.place ? ', place ' + call.place : '') + (call.most ? ' of ' + call.most : '');
+}
+
 // A call as lines of [class, text], for the tip and for screen readers.
 function describe(model, call) {
     const lines = [['who', call.who + ': ' + (call.command || 'a descriptor of a shell')]];
-    lines.push(['lock', call.lockName + ', ' + call.mode]);
+    lines.push(['lock', call.lockName + ', ' + modeOf(call)]);
     if (call.wait) {
         const slot = call.lent ? 'job slot lent' : 'job slot idle';
         lines.push(['wait', 'waited ' + span(call.wait) + ', ' + slot]);

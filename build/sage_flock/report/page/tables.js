@@ -153,7 +153,7 @@ class CallTable extends Table {
         super(box, table, [
             {name: 'Who', width: 10, key: call => call.who, cell: call => this.pick(call)},
             {name: 'Lock', width: 8, key: call => call.lockName, cell: call => call.lockName},
-            {name: 'Mode', width: 6.2, key: call => call.mode, cell: call => call.mode},
+            {name: 'Mode', width: 6.2, key: call => call.mode, cell: modeOf},
             {name: 'Command', width: 14, className: 'command', key: call => call.command, cell: call => call.command},
             length('Asked at', call => call.asked, call => moment(call.asked) + ' s'),
             length('Waited', call => call.waited, call => (call.wait ? seconds(call.waited) : '\u2013')),
