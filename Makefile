@@ -1,6 +1,6 @@
-# What a person types; `make help` lists it. The package build proper is build/make/Makefile.
+# The goals that people type; `make help` lists them. The package build itself is build/make/Makefile.
 #
-# A variable given on the command line (SAGE_LOCAL=, SAGE_VENV_PYTHON=, PYTHON=, V=1) reaches all of it.
+# Variables given on the command line (SAGE_LOCAL=, SAGE_VENV_PYTHON=, PYTHON=, V=1) reach everything below.
 
 TOP := $(abspath $(dir $(lastword $(MAKEFILE_LIST))))
 ifneq ($(words $(TOP)),1)
@@ -22,12 +22,12 @@ SHARE = $(DESTDIR)$(PREFIX)/share
 
 .PHONY: $(KIT_GOALS) kit $(OTHER_GOALS)
 
-# All goals of the kit in one make: two would build what both need at the same time.
+# One make gets all goals of the kit: two makes would build what both need at the same time.
 all: kit
 $(filter-out all,$(KIT_GOALS)): kit
 	@:
 
-# On every core, unless -j says otherwise: whatever was said is in MAKEFLAGS, once make runs a recipe.
+# On every core, unless -j says otherwise: MAKEFLAGS holds what was given, once make runs a recipe.
 cores = $(shell nproc 2>/dev/null || getconf _NPROCESSORS_ONLN 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 1)
 kit:
 	@SAGE_GOALS='$(OTHER_GOALS)' $(MAKE) --no-print-directory $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(cores)) \
@@ -47,9 +47,9 @@ prefix:
 	    *) echo 'sage-flock: $(MAKECMDGOALS): no absolute path: $(DESTDIR)$(PREFIX)' >&2; exit 2 ;; \
 	esac
 
-# The kit goes where its files find each other, and one link to it onto PATH. Where PYTHON is given, or nothing is called
-# `python`, as on Debian, the first line of each program names the one that was found. Bytecode is made now: later, those
-# who run it may not write there.
+# The kit goes into a folder of its own, and links to its programs onto PATH. If PYTHON is given, or nothing is called
+# `python`, as on Debian, the first line of each program names the Python that was found. Bytecode is made now: those who
+# run the programs later may not be allowed to write there.
 install: prefix
 	@PYTHON='$(PYTHON)' $(TOP)/build/bin/SAGE_FLOCK >/dev/null
 	rm -rf $(INSTALLED)
@@ -73,13 +73,13 @@ install: prefix
 	cp $(TOP)/build/completion/sage-flock.bash $(SHARE)/bash-completion/completions/sage-flock-report
 	cp $(TOP)/build/completion/_sage-flock $(SHARE)/zsh/site-functions
 
-# What `make install` put there, and nothing else: a file of the same name that is another's stays.
+# Removes what `make install` put there, and nothing else: another's file of the same name stays.
 uninstall: prefix
 	@[ -d $(INSTALLED) ] || \
 	    { echo 'sage-flock: uninstall: nothing in $(DESTDIR)$(PREFIX) (PREFIX=); a package: make NAME-uninstall' >&2; exit 2; }
 	for tool in sage-flock sage-flock-report; do \
 	    link=$(DESTDIR)$(PREFIX)/bin/$$tool; \
-	    [ "$$(readlink $$link)" != ../lib/sage-flock/build/bin/$$tool ] || rm -f $$link || exit; \
+	    case $$(readlink $$link) in ../lib/sage-flock/build/bin/$$tool) rm -f $$link || exit ;; esac; \
 	done
 	rm -f $(SHARE)/man/man1/sage-flock.1 $(SHARE)/man/man1/sage-flock-report.1 $(SHARE)/zsh/site-functions/_sage-flock \
 	    $(SHARE)/bash-completion/completions/sage-flock $(SHARE)/bash-completion/completions/sage-flock-report
@@ -89,7 +89,7 @@ uninstall: prefix
 adopt:
 	@sh $(TOP)/build/make/adopt
 
-# A tree elsewhere, named by SAGE_LOCAL, may be anything, and is its owner's to remove.
+# A tree elsewhere, named by SAGE_LOCAL, is left to its owner.
 clean:
 	rm -rf $(TOP)/local
 	find $(wildcard $(TOP)/build $(TOP)/tests) -name __pycache__ -prune -exec rm -rf {} +
@@ -97,19 +97,19 @@ clean:
 
 help:
 	@echo 'make                  build and install the default packages into local, on every core unless -j is given'
-	@echo 'make optional         the optional ones: from the package index, by pip'
+	@echo 'make optional         the optional packages: pip gets them from the package index'
 	@echo 'make NAME             one package and what it depends on'
 	@echo 'make check-NAME       build it anew and run its check'
-	@echo 'make NAME-uninstall   take it out'
+	@echo 'make NAME-uninstall   uninstall it'
 	@echo 'make list             which packages there are, and which are installed'
 	@echo 'make report           where the last build waited: who held what, and a page to look at'
 	@echo 'make locks            who holds and who waits right now'
-	@echo 'make check            the tests'
-	@echo 'make bench            what locks cost, against others'
-	@echo 'make install          sage-flock into PREFIX ($(PREFIX)); DESTDIR= is heeded'
-	@echo 'make uninstall        sage-flock out of PREFIX'
+	@echo 'make check            run the tests'
+	@echo 'make bench            what locks cost, side by side with flock(1)'
+	@echo 'make install          install sage-flock into PREFIX ($(PREFIX)), below DESTDIR= if given'
+	@echo 'make uninstall        uninstall sage-flock from PREFIX'
 	@echo 'make adopt INTO=DIR   copy the lock kit into your own tree, with RULES=1 the package rules too'
 	@echo 'make clean            remove local and bytecode'
 	@echo
-	@echo 'Variables: SAGE_LOCAL=TREE, SAGE_VENV_PYTHON=PYTHON for it, PYTHON= for sage-flock, V=1 no logs,'
+	@echo 'Variables: SAGE_LOCAL=TREE, SAGE_VENV_PYTHON= the Python for it, PYTHON= for sage-flock, V=1 no logs,'
 	@echo 'SAGE_REBASE=COMMAND to rebase DLLs with, CHECK=yes to run checks, KEEP=yes to keep what fails to build.'

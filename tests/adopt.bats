@@ -26,13 +26,14 @@ works_in() {
     # shellcheck disable=SC2016
     printf '%s\n' '$(SAGE_FLOCK) x.lock sh -c "! tool rival local/var/lock/x.lock && echo script"' \
         '$(SAGE_FLOCK_SHARED) x.lock echo shared' '$(SAGE_FLOCK_COALESCE) x.lock echo swept' \
-        'command -v sage-flock' >script
+        '$(SAGE_FLOCK_POOL) link.lock echo linked' 'command -v sage-flock' >script
     run "$MAKE" -s
     echo "$output"
     [ "$output" = "recipe
 script
 shared
 swept
+linked
 $(cd "$1" && pwd -P)/bin/sage-flock
 without zlib" ]
     run "$MAKE" -s six
@@ -75,6 +76,7 @@ sage_flock' ]
     [ "$(ls new/kit/bin new/kit/make)" = 'new/kit/bin:
 SAGE_FLOCK
 SAGE_FLOCK_COALESCE
+SAGE_FLOCK_POOL
 SAGE_FLOCK_SHARED
 sage-flock
 sage-flock-report

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# Our argparse: is it the standard one, does it say clearly what is wrong, and does it start fast?
+# Our argparse: does it do what the standard one does, say clearly what is wrong, and start fast?
 # every python
 
 : "${PYTHON:=python3}"
@@ -72,7 +72,7 @@ END
     [ "$output" = sage_bootstrap.compat.argparse ]
 }
 
-@test "an error is told in one line that names the word as it was typed, with status 2" {
+@test "an error is one line that names the word as it was typed, with status 2" {
     python <<'END'
 def told(said, *words):
     try:

@@ -1,10 +1,10 @@
 #!/usr/bin/env bats
-# Builds by a real make: its slots are lent, its account comes out right whatever happens, and it comes to its end.
+# Builds by a real make: its slots are lent, its tokens add up whatever happens, and it ends.
 # every make
 # alone
 #
-# Alone, because make counts its tokens at its end, at once. A waiter that is killed just then, on a machine with more to
-# do than it has cores, leaves its guardian no time to have taken back what it lent.
+# Alone, because make counts its tokens as soon as it ends. If a waiter is killed just then, on a machine with more to
+# do than it has cores, its guardian has no time to take back what it lent.
 
 load lib
 
@@ -16,7 +16,7 @@ builds() {
     [ "$status" = 0 ]
 }
 
-# shortened LIMIT: the kit in which the longest waits for a slot have that many seconds.
+# shortened LIMIT: a copy of the kit whose longest waits for a slot are LIMIT seconds.
 shortened() {
     cp -R "$ROOT/build" kit
     sed -i.old "s/^_LIMIT = [0-9]*/_LIMIT = $1/" kit/sage_flock/slots.py

@@ -1,57 +1,12 @@
 #!/usr/bin/env bats
-# Sweeps: who is served by whose, and who is not.
+# Sweeps: whose sweep serves which call.
 
 load lib
-
-# sweep NAME [KEY]: the actor NAME asks for a sweep.
-sweep() {
-    start "$1" --coalesce --key "${2:-sweep}" x.lock
-}
-
-# two_ask_meanwhile: while A sweeps B and C ask for one, and A comes to its end.
-two_ask_meanwhile() {
-    sweep A
-    expect 'A in'
-    sweep B
-    expect_waiting exclusive x.lock B
-    sweep C
-    expect_waiting exclusive x.lock C
-    leaves A
-}
-
-# goes_through NAME: it is the actor's turn, it sweeps, and all goes well.
-goes_through() {
-    gets exclusive x.lock "$1"
-    leaves "$1"
-    ends "$1" 0
-}
-
-# one_begins NAME OTHER: it is the turn of one of them, which sweeps: $first. The other one is $second. Two that wait
-# have said so in an order, but need not have come to the lock in the same.
-one_begins() {
-    expect_got exclusive x.lock
-    first=$(expect "[$1$2] in") || { echo "$first"; return 1; }
-    echo "$first"
-    first=${first% in}
-    first=${first##* }
-    second=$1
-    [ "$first" != "$1" ] || second=$2
-}
-
-# served NAME: it is the actor's turn, and it need not sweep.
-served() {
-    expect_got exclusive x.lock
-    expect "sage-flock: x.lock: a '*actor $1' that began after this call has succeeded: nothing to do"
-    ends "$1" 0
-}
+load conversations
+first='' second=''      # one_begins says who
 
 @test "one sweep serves all who asked before it began" {
-    two_ask_meanwhile
-    one_begins B C
-    leaves "$first"
-    served "$second"
-    ends "$first" 0
-    expect_nothing_more
+    one_sweep_serves_all
 }
 
 @test "who asks during a sweep is not served by it" {
@@ -124,7 +79,7 @@ served() {
     [ "$(printf '%s\n' .sage-flock/x.lock/c* | tr '[:upper:]' '[:lower:]' | sort -u | wc -l)" = 10 ]
 }
 
-# in_folder FOLDER WORD: asks from there for `say WORD`.
+# in_folder FOLDER WORD: asks in that folder for the sweep `say WORD`.
 in_folder() {
     lock=$PWD/x.lock
     cd "$1" || return
@@ -257,12 +212,12 @@ END
     [ "$status" = 0 ]
 }
 
-# marked COMMAND...: runs it under the lock, shared, and marks in `mark` that it is through.
+# marked COMMAND...: runs it under the lock, shared, with --mark mark.
 marked() {
     sage-flock -s --key sweep --mark mark x.lock "$@"
 }
 
-# asks_as_of_mark: what a call says that asks for a sweep as of then.
+# asks_as_of_mark: the output of a call that asks for a sweep with that mark.
 asks_as_of_mark() {
     run sage-flock --coalesce --key "${1:-sweep}" --mark mark "${2:-x.lock}" echo swept
     echo "$output"
@@ -401,10 +356,10 @@ it_served="sage-flock: x.lock: a 'echo swept' that began after mark was written 
     expect_waiting exclusive x.lock B
     make_gate C
     SAGE_FLOCK_LOG=log launch C sage-flock -q --coalesce --key sweep x.lock actor C
-    # It will not say that it waits, but it is written down.
+    # It does not say that it waits, but its record does.
     until grep -s -q waiting log; do sleep 0.01; done
     leaves A
-    # If C comes first, it does so without a word.
+    # If C comes first, it prints nothing.
     open_gate B
     open_gate C
     for _ in 1 2 3; do expect '*'; done >heard

@@ -1,11 +1,11 @@
 #!/usr/bin/env bats
-# What the command sees of sage-flock, and what the caller sees of the command: as if nothing were between them.
+# What the command sees of sage-flock, and what the caller sees of the command: as if there were nothing in between.
 # every python
 
 load lib
 bats_require_minimum_version 1.5.0     # for `run -127`
 
-# same COMMAND...: it does under a lock what it does without, byte for byte.
+# same COMMAND...: its output and status under a lock are those without, byte for byte.
 same() {
     "$@" >plain 2>&1 || echo "status $?" >>plain
     "${SAGE_FLOCK_ITSELF[@]}" x.lock "$@" >locked 2>&1 || echo "status $?" >>locked
@@ -146,7 +146,7 @@ same() {
 }
 
 @test "the environment arrives as it was" {
-    # What is added is the one variable that tells the command which locks it is under.
+    # One variable is added: it names the locks that the command is under.
     for setting in A=1 LC_ALL=C LC_CTYPE=C LANG=C LC_CTYPE=C.UTF-8 LC_ALL=POSIX $'ODD=\xff\xfe' 'EMPTY=' $'LINES=a\nb' \
         PYTHONPATH=/nowhere PYTHONHOME=/nowhere; do
         env -i PATH="$PATH" "$setting" env | sort >plain
@@ -164,7 +164,7 @@ same() {
     head -c 300000 /dev/urandom >sent
     "${SAGE_FLOCK_ITSELF[@]}" x.lock cat <sent >received
     cmp sent received
-    # What the command leaves, the next reader finds.
+    # The next reader finds what the command has not read.
     printf 'one\ntwo\n' | { sage-flock x.lock sh -c 'read -r line; echo "$line"'; cat; } >received
     printf 'one\ntwo\n' | cmp - received
 }
@@ -208,7 +208,7 @@ same() {
 
 @test "the lock's descriptor leaves the low numbers to scripts" {
     [ -d /proc/self/fd ] || skip 'no /proc here'
-    # A script that opens 3 to 9 for itself must not close the lock by that; under -F nobody else has it open.
+    # A script that opens 3 to 9 for itself must not close the lock by that: under -F nobody else has it open.
     sage-flock -F x.lock sh -c 'exec 3>a 4>a 5>a 6>a 7>a 8>a 9>a; ! tool rival x.lock'
 }
 
@@ -251,13 +251,13 @@ dispositions() {
     done
 }
 
-# The beginning of a shell command that goes on when it has caught one of the signals in its arguments. It waits for the
-# reader of a fifo that nobody writes to; the trap ends the reader, so a signal that comes before the wait counts too. It
-# does so by PIPE, of which no shell makes a word.
+# The beginning of a shell command that goes on once it has caught one of the signals in its arguments. It waits for the
+# reader of a fifo that nobody writes to. The trap kills the reader, so a signal that comes before the wait counts, too;
+# it does so by PIPE, which no shell reports.
 catcher='
     trap "echo caught; kill -s PIPE \$reader" "$@"
     { read -r _ <never; } & reader=$!
-    # Not before the wrapper sleeps: what the terminal sends while it still starts us is for it to pass on.
+    # Not before the wrapper sleeps: until then it passes on what the terminal sends.
     while [ -r /proc/$PPID/status ] && ! grep -q "^State:.S" /proc/$PPID/status; do :; done
     echo ready
     wait "$reader"
@@ -321,7 +321,7 @@ catcher='
     free x.lock
 }
 
-# ---- what is said
+# ---- messages
 
 @test "nothing is said where there is no wait" {
     run sage-flock x.lock true
@@ -365,6 +365,6 @@ catcher='
     done
     { sage-flock -w 0.01 -E 9 x.lock true || echo "$?" >status; } 2>&1 | :
     [ "$(cat status)" = 9 ]
-    # What could not be said must not have been written into a file of ours that took the place of stderr.
+    # The message must not have been written into a file of ours that took the place of stderr.
     [ -z "$(grep -rl 'waiting for' x.lock .sage-flock)" ]
 }

@@ -3,7 +3,7 @@
 
 load lib
 
-# completed WORD...: what bash offers for the last of these words of a command line, one a line, sorted.
+# completed WORD...: what bash offers for the last word of this command line, one per line, sorted.
 completed() {
     bash --norc -c '. "$0"; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _sage_flock 2>/dev/null
         printf "%s\n" "${COMPREPLY[@]}" | sort' "$ROOT/build/completion/sage-flock.bash" "$@"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# Kills, signals and garbage at random: the short forms of what crash.py and fuzz.py do for as long as one likes.
+# Kills, signals and garbage at random: short runs of what crash.py and fuzz.py do for as long as you like.
 
 load lib
 
@@ -15,6 +15,12 @@ driver() {
 
 @test "the same with shared locks among them" {
     driver crash rounds --seconds=3 --shared=0.6
+}
+
+@test "a pool of two, and of one, with writers among its members: never one more inside, and no place lost" {
+    driver crash rounds --seconds=3 --shared=0.8 --pool=2 --processes=10
+    driver crash rounds --seconds=2 --shared=0.9 --pool=1
+    driver crash rounds --seconds=4 --shared=0.8 --pool=2 --stops=3
 }
 
 @test "the same with some of them stopped and continued: nobody waits for a stopped waiter" {

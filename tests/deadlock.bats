@@ -1,10 +1,10 @@
 #!/usr/bin/env bats
-# Processes that wait for one another in a ring: told, and nobody else.
+# Processes that wait for one another in a ring: each ring is reported, and nothing else is.
 
 load lib
 
-# nest NAME OUTER... / INNER...: under the lock OUTER the process NAME says that it is in, waits at its gate, and then
-# asks for the lock INNER; each may have options. It says how that ended.
+# nest NAME OUTER... / INNER...: starts a process NAME that takes the lock OUTER, says that it is in, waits at its gate,
+# asks for the lock INNER, and says how that ended. Each lock may have options.
 nest() {
     local name=$1 outer=()
     shift
@@ -29,7 +29,7 @@ END
     expect "$name in"
 }
 
-# goes_through NAME LOCK: NAME, who waited for LOCK, gets it and comes to its end.
+# goes_through NAME LOCK: NAME, which waited for LOCK, gets it and ends.
 goes_through() {
     expect "sage-flock: got * lock $2 *"
     expect "$1 in both"
@@ -60,11 +60,11 @@ ring_of() {
     expect_nothing_more
 }
 
-@test "a ring of two locks is told, with each lock and command, and the other finishes" {
+@test "a ring of two locks is reported, with each lock and command, and the other finishes" {
     ring_of 2
 }
 
-@test "a ring is told though a lock has the name of a file of ours, or a stranger's folder is there" {
+@test "a ring is reported though a lock has the name of a file of ours, or a stranger's folder is there" {
     sage-flock ring true
     mkdir -p .sage-flock/ring .sage-flock/.ring
     ring_of 2
@@ -130,14 +130,14 @@ ring_of() {
     expect_waiting exclusive x.lock T
     start W x.lock
     expect_waiting exclusive x.lock W
-    [ -r /proc/locks ] || skip 'nothing here tells that W is in the queue before A'
+    [ -r /proc/locks ] || skip 'nothing here shows that W is in the queue before A'
     until blocked W; do :; done
     open_gate A
     expect "sage-flock: waiting for shared lock x.lock *"
     open_gate B         # all wait for T, who will go by itself: no deadlock yet
     expect "sage-flock: waiting for exclusive lock y.lock *"
     kill -TERM "$(pid T)"
-    # W lets the gate go, and with it A, before it says why.
+    # W leaves the gate, and so lets A go on, before it says why.
     for _ in 1 2 3 4 5 6 7; do expect '*'; done >heard
     cat heard
     grep -q "x.lock: deadlock: $(pid W) 'actor W' waits for x.lock, held by $(pid B) .*; .* waits for y.lock, held by $(pid A) .*; .* waits for x.lock behind this call\$" heard
@@ -146,7 +146,7 @@ ring_of() {
     ends B 0
 }
 
-# blocked NAME: the kernel has it waiting for some lock.
+# blocked NAME: true if the kernel shows it blocked for some lock.
 blocked() {
     grep -q -e "-> *FLOCK .* $(pid "$1") " /proc/locks
 }
@@ -192,7 +192,7 @@ blocked() {
     goes_through B x.lock
 }
 
-@test "of two that close a ring at the same moment one goes through" {
+@test "of two that close a ring at the same time one goes through" {
     for round in 1 2 3 4 5; do
         nest "A$round" x.lock / y.lock
         nest "B$round" y.lock / x.lock
@@ -207,19 +207,24 @@ blocked() {
     done
 }
 
-@test "a ring that a -w waiter closes is not told: the wait ends by itself" {
+@test "a ring that a -w waiter closes is not reported: the wait ends by itself" {
     nest A x.lock / -w 0.1 y.lock
     nest B y.lock / x.lock
     open_gate B
     expect "sage-flock: waiting for exclusive lock x.lock *"
     open_gate A
     expect "sage-flock: waiting for exclusive lock y.lock *"
-    expect "sage-flock: y.lock: not got within 0.1 s"
+    expect "sage-flock: y.lock: not got within 0.1 s: held by $(pid B) *"
     expect 'A ended 1'
     goes_through B x.lock
 }
 
-@test "a ring that a -w waiter is part of is not told" {
+@test "a ring is reported though SAGE_FLOCK_TIMEOUT limits the wait: no call has said that it would give up" {
+    export SAGE_FLOCK_TIMEOUT=1000
+    ring_of 2
+}
+
+@test "a ring that a -w waiter is part of is not reported" {
     nest A x.lock / -w 1000 y.lock
     nest B y.lock / x.lock
     open_gate A
@@ -297,11 +302,80 @@ blocked() {
     goes_through B x.lock
 }
 
-@test "random programs: every deadlock that a model of the locks has is told, and no other" {
-    [ -r /proc/locks ] || skip 'nothing here tells who is blocked'
+@test "a ring through a pool all of whose members wait, closed from outside" {
+    nest A --pool 2 x.lock / y.lock
+    nest B --pool 2 x.lock / y.lock
+    nest C y.lock / --pool 2 x.lock
+    open_gate A
+    expect "sage-flock: waiting for exclusive lock y.lock *"
+    open_gate B
+    expect "sage-flock: waiting for exclusive lock y.lock *"
+    open_gate C
+    expect "sage-flock: x.lock: deadlock: * waits for x.lock, held by * './nested [AB] *'; * waits for y.lock, held by $(pid C) *"
+    expect 'C ended 125'
+    for _ in 1 2 3 4 5 6; do expect '*'; done
+    ends A 0
+    ends B 0
+}
+
+@test "a ring through a pool, closed by the last of its members to wait; while one can still go there is none" {
+    nest A --pool 2 x.lock / y.lock
+    nest B --pool 2 x.lock / y.lock
+    nest C y.lock / --pool 2 x.lock
+    open_gate C
+    expect "sage-flock: waiting for pool lock x.lock *: 2 of 2 in use: *"
+    open_gate A
+    expect "sage-flock: waiting for exclusive lock y.lock *"
+    open_gate B
+    expect "sage-flock: y.lock: deadlock: * waits for y.lock, held by $(pid C) *; * waits for x.lock, held by $(pid B) *"
+    expect 'B ended 125'
+    goes_through C x.lock
+    goes_through A y.lock
+}
+
+@test "a waiter for a pool waits for those only who keep it out: a number of its own" {
+    nest A --pool 3 x.lock / y.lock
+    held_by D --pool 3 x.lock
+    nest C y.lock / --pool 1 x.lock
+    open_gate A
+    expect "sage-flock: waiting for exclusive lock y.lock *"
+    open_gate C         # it needs both to go, and A will not
+    expect "sage-flock: x.lock: deadlock: * waits for x.lock, held by $(pid A) *; * waits for y.lock, held by $(pid C) *"
+    expect 'C ended 125'
+    goes_through A y.lock
+}
+
+@test "a ring that the queue behind a waiter for a pool closes" {
+    nest A y.lock / -s x.lock
+    nest B --pool 1 x.lock / y.lock
+    start W --pool 1 x.lock
+    expect_waiting pool x.lock W
+    open_gate A
+    expect "sage-flock: waiting for shared lock x.lock *"
+    open_gate B
+    expect "sage-flock: y.lock: deadlock: * waits for y.lock, held by $(pid A) *; * waits for x.lock, held by $(pid B) *"
+    expect 'B ended 125'
+    for _ in 1 2 3 4 5; do expect '*'; done     # W and A are in together
+    leaves W
+    ends A 0
+}
+
+@test "members of two pools who wait for one another: one is told, and the rest go through" {
+    nest A --pool 1 x.lock / --pool 1 y.lock
+    nest B --pool 1 y.lock / --pool 1 x.lock
+    open_gate A
+    expect "sage-flock: waiting for pool lock y.lock *"
+    open_gate B
+    expect "sage-flock: x.lock: deadlock: * waits for x.lock, held by $(pid A) *; * waits for y.lock, held by $(pid B) *"
+    expect 'B ended 125'
+    goes_through A y.lock
+}
+
+@test "random programs: every deadlock that a model of the locks has is reported, and no other" {
+    [ -r /proc/locks ] || skip 'nothing here shows who is blocked'
     "$PYTHON" "$ROOT/tests/drivers/programs.py" --driven 8 --seed 1000
 }
 
-@test "random programs that run free: all end, and what they were told was so" {
+@test "random programs that run free: all end, and what was reported to them was true" {
     "$PYTHON" "$ROOT/tests/drivers/programs.py" --free 6 --seed 1000
 }

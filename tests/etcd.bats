@@ -2,6 +2,7 @@
 # Locks kept by etcd: the same questions as for those in files, and what happens when servers fail. Needs etcd.
 
 load lib
+load conversations
 
 setup_file() {
     if ! command -v etcd >/dev/null; then
@@ -17,7 +18,7 @@ teardown_file() {
     [ -n "$NO_ETCD" ] || end_etcd "$BATS_FILE_TMPDIR/etcd"
 }
 
-# new_etcd FOLDER [OPTION...]: a cluster of its own, until end_etcd FOLDER.
+# new_etcd FOLDER [OPTION...]: starts a cluster of its own, which runs until end_etcd FOLDER.
 new_etcd() {
     mkfifo "$1/says"
     "$PYTHON" "$ROOT/tests/etcd/servers.py" "$@" </dev/null >"$1/says" 2>&1 3>&- 9>&- &
@@ -31,14 +32,14 @@ end_etcd() {
     wait "$(cat "$1/pid")" 2>/dev/null || :
 }
 
-# on_etcd: bare names are locks there, in a folder of this test's own. on_etcd FOLDER: on another cluster.
+# on_etcd [FOLDER]: bare names are now locks on etcd, or on the cluster in FOLDER, in a folder of this test's own.
 on_etcd() {
     [ -z "$NO_ETCD" ] || skip "$NO_ETCD"
     export SAGE_LOCK_DIR
     SAGE_LOCK_DIR=etcd://$(cat "${1:-$BATS_FILE_TMPDIR/etcd}/address")/test/$BATS_TEST_NUMBER
 }
 
-# fake MODE [PORT]: SAGE_LOCK_DIR is at a server of etcd/fake.py.
+# fake MODE [PORT]: starts the server etcd/fake.py and points SAGE_LOCK_DIR at it.
 fake() {
     launch "fake_$1" "$PYTHON" "$ROOT/tests/etcd/fake.py" "$STAGE/fake" "$@"
     expect ready
@@ -46,17 +47,7 @@ fake() {
     SAGE_LOCK_DIR=etcd://$(cat "$STAGE/fake")/test
 }
 
-# says STATUS GLOB COMMAND...: it ends so, and this is its one line.
-says() {
-    local status=0 said
-    said=$("${@:3}" 2>&1) || status=$?
-    echo "  $said"
-    if [ "$status" != "$1" ]; then echo "^ ended with $status, not $1"; return 1; fi
-    # shellcheck disable=SC2053 # a pattern is what it is
-    if [[ $said != $2 || $said = *$'\n'* ]]; then echo "^ where this was due: $2"; return 1; fi
-}
-
-# raw PATH JSON [TOKEN]: what etcd itself says.
+# raw PATH JSON [TOKEN]: the answer of etcd itself.
 raw() {
     local address=${SAGE_LOCK_DIR#etcd://}
     "$PYTHON" -c 'import sys; sys.path.insert(0, sys.argv[1]); import servers, json
@@ -65,7 +56,7 @@ print(json.dumps(said, sort_keys=True))' \
         "$ROOT/tests/etcd" "$(expr "${address%%[,/]*}" : '.*:\([0-9]*\)')" "$@"
 }
 
-# nothing_left: nobody holds and nobody waits for any lock of this test.
+# nothing_left: no lock of this test has a holder or a waiter.
 nothing_left() {
     sage-flock --status | tee status
     [ "$(wc -l <status)" = 1 ]
@@ -103,18 +94,7 @@ make_certificates() {
 
 @test "an exclusive lock keeps the next exclusive one waiting" {
     on_etcd
-    held_by A x.lock
-    start B x.lock
-    expect "sage-flock: waiting for exclusive lock x.lock to run 'actor B', 1st in line: held by *@$(uname -n) 'actor A' for *"
-    says 1 '' sage-flock -n x.lock true
-    says 9 '' sage-flock -s -n -E 9 x.lock true
-    says 1 'sage-flock: x.lock: not got within 0.1 s' sh -c 'sage-flock -w 0.1 x.lock true 2>&1 | tail -n 1; exit 1'
-    leaves A
-    gets exclusive x.lock B
-    leaves B
-    ends A 0
-    ends B 0
-    expect_nothing_more
+    exclusive_keeps_waiting "[0-9]*@$(uname -n)"
     nothing_left
 }
 
@@ -148,6 +128,62 @@ make_certificates() {
     grep -q '^  E in$' heard
 }
 
+@test "a pool: so many at a time, in the order in which they came, writers among them" {
+    on_etcd
+    held_by A --pool 2 x.lock
+    held_by B --pool 2 x.lock
+    start C --pool 2 x.lock
+    expect "sage-flock: waiting for pool lock x.lock to run 'actor C', 1st in line: 2 of 2 in use: *@$(uname -n) 'actor A' for * s and * 'actor B' for * s"
+    start D --pool 2 x.lock
+    expect_waiting pool x.lock D
+    start W x.lock
+    expect_waiting exclusive x.lock W
+    start E --pool 4 x.lock
+    expect_waiting pool x.lock E
+    says 1 '' sage-flock -n --pool 2 x.lock true
+    says 1 '' sage-flock -n --pool 9 x.lock true
+    says 1 'sage-flock: x.lock: not got within 0.1 s: 2 of 2 in use: '* sh -c 'sage-flock -w 0.1 --pool 2 x.lock true 2>&1 | tail -n 1; exit 1'
+    run sage-flock --status x.lock
+    echo "$output"
+    [ "$(grep -c '^  holds  pool, 2 of 2 ' <<<"$output")" = 2 ]
+    [ "$(grep -c '^  waits  pool, 2 of 4 ' <<<"$output")" = 1 ]
+    leaves B                        # not the oldest
+    gets pool x.lock C
+    leaves C
+    gets pool x.lock D
+    leaves A
+    leaves D
+    gets exclusive x.lock W
+    leaves W
+    gets pool x.lock E
+    leaves E
+    for name in A B C D W E; do ends "$name" 0; done
+    nothing_left
+}
+
+@test "a pool: callers may name different numbers, a place covers what runs under it, a killed member's place is free" {
+    on_etcd
+    held_by A --pool 3 x.lock
+    held_by B --pool 3 x.lock
+    says 1 '' sage-flock -n --pool 2 x.lock true
+    says 0 ran sage-flock -n --pool 3 x.lock sage-flock --pool 1 x.lock echo ran
+    says 125 'sage-flock: x.lock: held shared by *' sage-flock -n --pool 3 x.lock sage-flock x.lock true
+    says 1 '' sage-flock -s x.lock sage-flock -n --pool 2 x.lock true
+    start C --pool 2 x.lock
+    expect_waiting pool x.lock C
+    start D --pool 2 x.lock
+    expect_waiting pool x.lock D
+    kill -KILL "$(pid A)"
+    expect 'sage-flock: x.lock: the sage-flock that held it was killed: *'
+    gets pool x.lock C
+    leaves B
+    gets pool x.lock D          # there is room for both
+    leaves C
+    leaves D
+    ends D 0
+    nothing_left
+}
+
 @test "whoever came first is served first" {
     on_etcd
     held_by A x.lock
@@ -166,25 +202,22 @@ make_certificates() {
 
 @test "who gives up or is ended while waiting is out of everybody's way at once" {
     on_etcd
-    held_by A -s x.lock
-    SAGE_FLOCK_LEASE=600 start B x.lock
-    expect_waiting exclusive x.lock B
-    start C -s x.lock
-    expect_waiting shared x.lock C
-    kill -TERM "$(pid B)"
-    ends B 143
-    gets shared x.lock C
+    export SAGE_FLOCK_LEASE=600
+    writer_in_between_ends_by TERM
+    ends W 143
 }
 
 @test "held by an ancestor: run, but exclusive under shared is refused; the variable alone lets nobody in" {
     on_etcd
+    nested_in_exclusive_runs
+    upgrade_is_refused
+    nested_with_another_in_between
     sage-flock x.lock sage-flock x.lock sage-flock -s x.lock true
-    sage-flock -s x.lock sage-flock -s x.lock true
-    says 125 'sage-flock: x.lock: held shared by the command that this one runs under*' \
-        sage-flock -s x.lock sage-flock x.lock true
-    sage-flock x.lock sage-flock y.lock sage-flock x.lock true
     held=$(sage-flock x.lock sh -c 'echo "$SAGE_FLOCK_HELD"')
-    held_by A x.lock
+    shared_in_shared_runs
+    leaves W
+    ends W 0
+    held_by B x.lock
     SAGE_FLOCK_HELD=$held says 1 '' sage-flock -n x.lock true
 }
 
@@ -216,15 +249,7 @@ assert [one["package"] for one in lock["users"]] == [None, None], lock' "$(uname
 
 @test "a sweep that began after the call serves it, a failed one nobody" {
     on_etcd
-    held_by A sweep.lock
-    for name in B C D; do
-        launch "$name" sage-flock --coalesce --key all sweep.lock sh -c 'echo swept'
-        expect '*waiting for exclusive lock sweep.lock*'
-    done
-    leaves A
-    for _ in 1 2 3 4 5 6; do expect '*'; done >heard
-    [ "$(grep -cx '  swept' heard)" = 1 ]
-    [ "$(grep -c 'nothing to do' heard)" = 2 ]
+    one_sweep_serves_all
     run sage-flock --coalesce --key all sweep.lock false
     [ "$status" = 1 ]
     [ "$(sage-flock --coalesce --key all sweep.lock echo again)" = again ]
@@ -367,7 +392,7 @@ MAKE
     end_etcd other
 }
 
-@test "a server that does not answer is told of before it is given up, and with -q it is not" {
+@test "a server that does not answer is reported before it is given up, and with -q it is not" {
     on_etcd
     mkdir other
     new_etcd other
@@ -509,7 +534,7 @@ END
     expect 'A in'
     ETCDCTL_USER=root:secret SAGE_FLOCK_LEASE=2 start B x.lock
     expect_waiting exclusive x.lock B
-    # A new password, be it the same, ends the tokens given out before.
+    # A new password, even the same one, ends all tokens given out before.
     token=$(raw /v3/auth/authenticate '{"name": "root", "password": "secret"}' | sed 's/.*"token": "\(.*\)".*/\1/')
     raw /v3/auth/user/changepw '{"name": "root", "password": "secret"}' "$token"
     leaves A

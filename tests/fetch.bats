@@ -16,7 +16,7 @@ kit_itself() {
     exec "$MAKE" --no-print-directory -f "$ROOT/build/make/Makefile" "$@"
 }
 
-# serve: a server of the folder `served` on $URL; how a file is served is told by what its place starts with.
+# serve: a server of the folder `served` on $URL; the first part of a file's path says how it is served.
 serve() {
     launch S "$PYTHON" "$ROOT/tests/drivers/server.py" served
     IFS= read -r -t "$PATIENCE" -u 9 line

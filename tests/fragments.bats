@@ -2,7 +2,7 @@
 # every make
 load lib
 
-# makefile LINE...: a Makefile here, behind the fragments named in `fragments`.
+# makefile LINE...: writes a Makefile that includes the fragments named in `fragments`, and then has these lines.
 makefile() {
     {
         for fragment in ${fragments:-flock}; do
@@ -12,7 +12,7 @@ makefile() {
     } >Makefile
 }
 
-# in_each_shell COMMAND: with $shell as each of the shells on which the scripts are tried.
+# in_each_shell COMMAND: runs it with $shell set to each shell in turn.
 in_each_shell() {
     for shell in "${SHELL_UNDER_TEST:-sh}" dash bash mksh ksh zsh 'busybox sh'; do
         command -v "${shell%% *}" >/dev/null || continue
@@ -49,6 +49,38 @@ EOF
     leaves A
     leaves B
     expect 'sage-flock: got *'; expect 'C in'
+}
+
+@test "SAGE_FLOCK_POOL lets in as many as SAGE_FLOCK_POOL_DEPTH says, a target's own or everybody's" {
+    makefile 'A B C D:; @$(SAGE_FLOCK_POOL) x.lock actor $@' 'C: SAGE_FLOCK_POOL_DEPTH = 1'
+    make_gate A; make_gate B; make_gate C; make_gate D
+    launch AB "$MAKE" -j2 SAGE_FLOCK_POOL_DEPTH= A C;   expect '* in';  expect 'sage-flock: waiting for pool *: 1 of 1 in use: *'
+    kill -KILL -- "-$(pid AB)"
+    launch AB env SAGE_FLOCK_POOL_DEPTH=2 "$MAKE" -j2 A B;  expect '[AB] in';  expect '[AB] in'
+    launch D env SAGE_FLOCK_POOL_DEPTH=2 "$MAKE" D;         expect 'sage-flock: waiting for pool *: 2 of 2 in use: *'
+    leaves A
+    gets pool x.lock D
+    leaves B
+    launch C "$MAKE" C;                                     expect 'sage-flock: waiting for pool *: 1 of 1 in use: *'
+    leaves D
+    gets pool x.lock C
+}
+
+@test "by default SAGE_FLOCK_POOL lets in half as many as there are cores, in recipes and in scripts below them" {
+    for cores in 1:1 2:1 3:1 8:4 2000:256; do
+        mkdir -p bin
+        printf '#!/bin/sh\necho %s\n' "${cores%:*}" >bin/nproc
+        chmod +x bin/nproc
+        printf 'echo $(SAGE_FLOCK_POOL)' >script
+        makefile 'all:; @echo $(SAGE_FLOCK_POOL); $(SHELL) ./script' 'one: SAGE_FLOCK_POOL_DEPTH = 7' 'one: all'
+        PATH=$PWD/bin:$PATH run "$MAKE" -s
+        [ "${#lines[@]}" = 2 ]
+        [[ ${lines[0]} == *"/sage-flock --pool ${cores#*:}" ]]
+        [ "${lines[1]}" = "${lines[0]}" ]
+        PATH=$PWD/bin:$PATH run "$MAKE" -s one
+        [[ ${lines[0]} == *"/sage-flock --pool 7" ]]
+        [ "${lines[1]}" = "${lines[0]}" ]
+    done
 }
 
 @test "the same words mean the same in each shell, below make and without it" {
@@ -210,7 +242,7 @@ does_not_run() {
     [ ! -e rebase.lock ]
 }
 
-@test "a rebase has the tree to itself, and is told its DLLs, in order, on a list" {
+@test "a rebase has the tree to itself, and gets its DLLs, in order, on a list" {
     mkdir -p tree/lib tree/var/build
     touch tree/lib/b.dll tree/lib/a.dll tree/lib/c.txt tree/var/build/d.dll
     printf '#!/bin/sh\necho "$1 $2"\ncat "$3"\nexec actor R\n' >stand-in
@@ -226,7 +258,7 @@ does_not_run() {
     ends R 0
 }
 
-# rebased: what the rebase of the tree was told, if there was one.
+# rebased: the arguments of the tree's rebase, if there was one.
 rebased() {
     SAGE_LOCAL=$PWD/tree SAGE_REBASE="${1:-echo}" "$ROOT/build/bin/sage-rebase"
 }
@@ -234,26 +266,26 @@ rebased() {
 @test "a tree whose DLLs are as they were after the last rebase is not rebased again" {
     mkdir -p tree/lib
     echo one >'tree/lib/a b.dll'
-    told="-O -T $PWD/tree/var/rebase.list"
-    [ "$(rebased)" = "$told" ]
+    given="-O -T $PWD/tree/var/rebase.list"
+    [ "$(rebased)" = "$given" ]
     [ "$(rebased)" = '' ]
-    [ "$(rebased 'echo again')" = "again $told" ]
+    [ "$(rebased 'echo again')" = "again $given" ]
     fails rebased false
-    [ "$(rebased)" = "$told" ]
+    [ "$(rebased)" = "$given" ]
 
     echo two >tree/lib/new.so
-    [ "$(rebased)" = "$told" ]
+    [ "$(rebased)" = "$given" ]
     rm tree/lib/new.so
-    [ "$(rebased)" = "$told" ]
+    [ "$(rebased)" = "$given" ]
 
     touch -r 'tree/lib/a b.dll' before
     echo two >new
     touch -r before new
     mv new 'tree/lib/a b.dll'
-    [ "$(rebased)" = "$told" ]
+    [ "$(rebased)" = "$given" ]
     echo 333 >'tree/lib/a b.dll'
     touch -r before 'tree/lib/a b.dll'
-    [ "$(rebased)" = "$told" ]
+    [ "$(rebased)" = "$given" ]
     [ "$(rebased)" = '' ]
 }
 
@@ -302,7 +334,7 @@ plain.so' ]
     expect_nothing_more
 }
 
-@test "a rebase, and a pip that uninstalls, told to stop: the lock is kept until they have" {
+@test "a rebase, and a pip that uninstalls, ended by TERM: the lock is kept until they have ended" {
     mkdir -p tree/lib tree/var/installed/p
     echo >tree/lib/a.dll
     echo p >tree/var/installed/p/requirements.txt
@@ -398,7 +430,7 @@ plain.so' ]
     [ "$status" = 2 ]
 }
 
-# Most of it would not fail there: make 3.81 takes `X != Y` for a variable called `X !`.
+# Most of it would not fail on make 3.81, which takes `X != Y` for a variable called `X !`.
 @test "nothing is used that GNU make 3.81 lacks" {
     for word in '^[[:space:]]*define [^ ]* *[:?+!]*=' '!=' '::=' '\.ONESHELL' '\.SHELLFLAGS' '\.RECIPEPREFIX' \
             '\.EXTRA_PREREQS' '\.SHELLSTATUS' '^ *private ' '^ *undefine ' '^ *-*load ' '&:' \

@@ -18,7 +18,7 @@ files etcd
 files.waiting files.listing files.sweep etcd.keeper etcd.waiting
 files.watch
 files.deadlock files.holders
-files.interrupts
+files.interrupts files.pool
 files.records
 files.sidecar etcd.queue
 files.locks etcd.http

@@ -15,13 +15,14 @@
 # PYTHON, the interpreter; MAKE, the make; SHELL_UNDER_TEST, the shell that sh scripts run in.
 
 ROOT=${BATS_TEST_DIRNAME%/*}
-PYTHON=${PYTHON:-$(command -v python3 || command -v python || command -v python2)}
+PYTHON=${PYTHON:-$("$ROOT/build/bin/SAGE_FLOCK")}
+PYTHON=${PYTHON%% -S -E *}
 MAKE=${MAKE:-make}
 SHELL_UNDER_TEST=${SHELL_UNDER_TEST:-sh}
 PATIENCE=20
 STAGE=$BATS_TEST_TMPDIR/stage
 
-# The command itself, for where a process or a variable more than needed would matter.
+# The command itself, for tests in which one process or variable more would matter.
 SAGE_FLOCK_ITSELF=("$PYTHON" -S -E "$ROOT/build/bin/sage-flock")
 
 setup() {
@@ -33,7 +34,7 @@ setup() {
     cd "$BATS_TEST_TMPDIR/here"
 }
 
-# Whatever was started goes, with all that it started: each is a process group of its own.
+# Kills whatever was started, and all that it started: each is a process group of its own.
 teardown() {
     local pid
     for pid in $started; do
@@ -43,7 +44,7 @@ teardown() {
 }
 started=
 
-# launch NAME COMMAND...: runs a command whose lines belong on events, unabridged; $(pid NAME) is its process id.
+# launch NAME COMMAND...: starts a command whose output goes to events, unabridged; $(pid NAME) is its process id.
 launch() {
     local name=$1
     shift
@@ -54,7 +55,7 @@ launch() {
     printf -v "pid_$name" %s "$!"
 }
 
-# start NAME [OPTION...] LOCK: runs the actor NAME under the lock.
+# start NAME [OPTION...] LOCK: starts the actor NAME under the lock.
 start() {
     local name=$1
     shift
@@ -66,7 +67,7 @@ make_gate() {
     mkfifo "$STAGE/$1.gate"
 }
 
-# open_gate NAME: lets the actor go on, now or when it comes to its gate.
+# open_gate NAME: lets the actor go on, now or once it comes to its gate.
 open_gate() {
     set -m
     echo open >"$STAGE/$1.gate" 3>&- 9>&- &
@@ -94,7 +95,7 @@ expect() {
     fi
 }
 
-# expect_nothing_more: nothing was said up to now.
+# expect_nothing_more: no further line has come up to now.
 expect_nothing_more() {
     echo 'nothing more' >&9
     expect 'nothing more'
@@ -105,15 +106,15 @@ expect_waiting() {
     expect "sage-flock: waiting for $1 lock $2 to run '*actor $3'*"
 }
 
-# expect_got MODE LOCK: whoever waited last says that the wait is over.
+# expect_got MODE LOCK: the last waiter says that its wait is over.
 expect_got() {
     expect "sage-flock: got $1 lock $2 *"
 }
 
-# ends NAME STATUS: what was started under this name is over, and this is what came of it.
+# ends NAME STATUS: what was started under this name ends with this status.
 ends() {
     local status=147 limit=$((SECONDS + PATIENCE))
-    # 147: the shell still takes for stopped what was continued a moment ago.
+    # 147: the shell has not noticed yet that the process was continued.
     while [ "$status" = 147 ] && [ "$SECONDS" -lt "$limit" ]; do
         status=0
         wait "$(pid "$1")" 2>/dev/null || status=$?
@@ -124,13 +125,13 @@ ends() {
     fi
 }
 
-# held_by NAME [OPTION...] LOCK: starts the actor NAME, and the lock is his.
+# held_by NAME [OPTION...] LOCK: starts the actor NAME, which gets the lock.
 held_by() {
     start "$@"
     expect "$1 in"
 }
 
-# gets MODE LOCK NAME: the actor NAME, who waited last, has the lock.
+# gets MODE LOCK NAME: the actor NAME, the last waiter, gets the lock.
 gets() {
     expect_got "$1" "$2"
     expect "$3 in"
@@ -142,7 +143,7 @@ leaves() {
     expect "$1 out"
 }
 
-# free FILE and taken FILE: what a stranger finds who asks for the lock with flock(2) and nothing of ours.
+# free FILE, taken FILE: what a stranger finds that asks for the lock by plain flock(2).
 free() {
     tool released "$1" || { echo "$1 is taken"; return 1; }
 }
@@ -151,20 +152,20 @@ taken() {
     ! tool rival "$1" || { echo "$1 is free"; return 1; }
 }
 
-# fails COMMAND...: it does not go well, as it must not.
+# fails COMMAND...: the command must fail.
 fails() {
     if "$@"; then
-        echo "this went well: $*"
+        echo "this succeeded: $*"
         return 1
     fi
 }
 
-# needs COMMAND: where it is not installed the test is skipped; tests/run looks for these words.
+# needs COMMAND: skips the test if it is not installed; tests/run looks for these words.
 needs() {
     command -v "$1" >/dev/null || skip "not installed: $1"
 }
 
-# as_mere_mortal COMMAND...: runs it with no more rights than file modes give, root or not.
+# as_mere_mortal COMMAND...: runs it with the rights that file modes give and no more, even for root.
 as_mere_mortal() {
     if [ "$(id -u)" != 0 ]; then
         "$@"

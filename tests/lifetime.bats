@@ -1,11 +1,11 @@
 #!/usr/bin/env bats
 # The lock is held exactly as long as the command runs: no signal, daemon or kill makes it longer or shorter.
-# What locking.bats and command.bats ask of the ordinary life of a lock is not asked again.
+# locking.bats and command.bats test the ordinary life of a lock, which is not tested again here.
 # every python
 
 load lib
 
-# stopped PID: waits until the process is stopped. A signal tells its sender nothing of when it acts.
+# stopped PID: waits until the process is stopped, since the sender of a signal does not learn when it acts.
 stopped() {
     [ -r /proc/self/stat ] || skip 'no /proc here'
     local stat=
@@ -19,7 +19,7 @@ senders_are_known() {
     "$PYTHON" -c 'import signal; signal.sigwaitinfo' 2>/dev/null
 }
 
-@test "INT and QUIT to the wrapper alone go to the command, where it can be told that no terminal sent them" {
+@test "INT and QUIT to the wrapper alone go to the command, where it is known that no terminal sent them" {
     senders_are_known || skip 'not on this Python'
     for signal in INT:2 QUIT:3; do
         name=${signal%:*}
@@ -47,8 +47,8 @@ senders_are_known() {
     done
 }
 
-@test "INT and QUIT to the wrapper alone change nothing where that cannot be told" {
-    ! senders_are_known || skip 'on this Python it can'
+@test "INT and QUIT to the wrapper alone change nothing where that is not known" {
+    ! senders_are_known || skip 'on this Python it is'
     for name in INT QUIT; do
         held_by A x.lock
         # Not before the wrapper knows its command, and ignores the two: what comes earlier is passed on.
@@ -67,7 +67,7 @@ senders_are_known() {
 
 @test "a signal for the whole group reaches the command of three nested calls by itself, and once more at most" {
     senders_are_known || skip 'not on this Python'
-    # Nothing handles a signal between two waits but these: so each of them is counted.
+    # Signals are handled during these waits only, so each of them is counted.
     cat >count.py <<'END'
 import os, signal, sys
 caught = (signal.SIGTERM, signal.SIGUSR1)
@@ -119,7 +119,7 @@ END
     start B x.lock
     expect_waiting exclusive x.lock B
     leaves A
-    # The command has ended; who is to unlock is stopped. Too long is safe, too short is not.
+    # The command has ended, and the wrapper that should unlock is stopped. Too long is safe, too short is not.
     taken x.lock
     kill -s CONT "$(pid A)"
     ends A 0
@@ -153,7 +153,7 @@ END
 }
 
 @test "a waiter stopped in the gate holds up nobody once the lock is free, and has its turn when it is continued" {
-    [ -r /proc/locks ] || skip 'nothing here tells that one is stopped'
+    [ -r /proc/locks ] || skip 'nothing here shows that one is stopped'
     for mode in exclusive shared; do
         held_by A x.lock
         start B x.lock
@@ -177,7 +177,7 @@ END
 }
 
 @test "a time limit shorter than the first look is no reason to give a free lock up" {
-    [ -r /proc/locks ] || skip 'nothing here tells that one is stopped'
+    [ -r /proc/locks ] || skip 'nothing here shows that one is stopped'
     held_by A x.lock
     start B x.lock
     expect_waiting exclusive x.lock B
@@ -273,7 +273,7 @@ END
     gets exclusive x.lock C
 }
 
-@test "a waiter that is killed, or told to end, leaves its place to the next" {
+@test "a waiter that is killed, or ended by TERM, leaves its place to the next" {
     held_by A x.lock
     for signal in KILL:9 TERM:15 HUP:1 INT:2; do
         name=${signal%:*}
@@ -288,7 +288,7 @@ END
     done
     leaves A
     ends A 0
-    # Each in any order, for it is not told in which one they came to the queue.
+    # In any order: the order in which they came to the queue is not known.
     for name in KILL TERM HUP INT; do open_gate "C$name"; done
     for _ in 1 2 3 4; do
         expect_got exclusive x.lock
@@ -349,7 +349,7 @@ if os.fork() == 0:
     kill -KILL "$(pid A)"
     ends A 137
     taken x.lock
-    # The command ends, and there is nobody left who could tell the daemon from it.
+    # The command ends, and nobody is left to unlock: the daemon's copy holds the lock.
     echo >"$STAGE/A.gate"
     start B x.lock
     expect_waiting exclusive x.lock B

@@ -3,17 +3,10 @@
 # every python
 
 load lib
+load conversations
 
 @test "an exclusive lock keeps the next exclusive one waiting" {
-    held_by A x.lock
-    start B x.lock
-    expect_waiting exclusive x.lock B
-    leaves A
-    gets exclusive x.lock B
-    leaves B
-    ends A 0
-    ends B 0
-    expect_nothing_more
+    exclusive_keeps_waiting '[0-9]*'
 }
 
 @test "shared locks go together" {
@@ -132,6 +125,43 @@ load lib
     done
 }
 
+@test "SAGE_FLOCK_TIMEOUT is the -w of calls that give neither -w nor -n, and the failure says who holds the lock" {
+    held_by A x.lock
+    SAGE_FLOCK_TIMEOUT=0.05 run sage-flock -E 8 x.lock echo ran
+    [ "$status" = 8 ]
+    [ "${#lines[@]}" = 2 ]
+    [[ ${lines[1]} == "sage-flock: x.lock: not got within 0.1 s (SAGE_FLOCK_TIMEOUT): held by $(pid A) 'actor A' for "* ]]
+    exec 7>x.lock
+    SAGE_FLOCK_TIMEOUT=0.05 run sage-flock 7
+    [ "$status" = 1 ]
+    SAGE_FLOCK_TIMEOUT=0 run sage-flock x.lock echo ran
+    [ "$status" = 1 ]
+    [ -z "$output" ]
+    SAGE_FLOCK_TIMEOUT=abc run sage-flock -n x.lock echo ran
+    [ "$status" = 1 ]
+    [ -z "$output" ]
+    SAGE_FLOCK_TIMEOUT=1000 run sage-flock -w 0.05 x.lock echo ran
+    [ "$status" = 1 ]
+    [[ ${lines[1]} == "sage-flock: x.lock: not got within 0.1 s: held by $(pid A) 'actor A' for "* ]]
+    SAGE_FLOCK_TIMEOUT=0.01 start B -w 1000 x.lock
+    expect_waiting exclusive x.lock B
+    leaves A
+    gets exclusive x.lock B
+}
+
+@test "a garbled SAGE_FLOCK_TIMEOUT or SAGE_FLOCK_REMINDER is said once, by who waits, and counts for nothing" {
+    held_by A x.lock
+    SAGE_FLOCK_TIMEOUT=1h SAGE_FLOCK_REMINDER=-1 start B x.lock
+    expect_waiting exclusive x.lock B
+    expect "sage-flock: SAGE_FLOCK_TIMEOUT: '1h' is no number of seconds: no limit"
+    expect "sage-flock: SAGE_FLOCK_REMINDER: '-1' is no number of seconds: reminders as usual"
+    leaves A
+    gets exclusive x.lock B
+    leaves B
+    [ "$(SAGE_FLOCK_TIMEOUT=1h sage-flock x.lock echo ran 2>&1)" = ran ]
+    expect_nothing_more
+}
+
 @test "at the limit of processes a wait goes on without its second thread, and -w ends it in time" {
     cat >alone.py <<'END'
 import sys
@@ -206,7 +236,7 @@ END
 }
 
 @test "a shell's own descriptor: --fd N COMMAND leaves it as it was: exclusive, shared, free" {
-    [ -r /proc/self/fdinfo/0 ] || skip 'nothing here tells what a descriptor holds'
+    [ -r /proc/self/fdinfo/0 ] || skip 'nothing here shows what a descriptor holds'
     readable() { sage-flock -s -n x.lock true; }
     exec 7>x.lock
     sage-flock 7
@@ -227,7 +257,7 @@ END
 }
 
 @test "a shell's own descriptor: what it shares it still shares when it was not got exclusively" {
-    [ -r /proc/self/fdinfo/0 ] || skip 'nothing here tells what a descriptor holds'
+    [ -r /proc/self/fdinfo/0 ] || skip 'nothing here shows what a descriptor holds'
     held_by A -s x.lock
     exec 7>x.lock
     sage-flock -s 7
@@ -257,7 +287,7 @@ END
 }
 
 @test "a shell's own descriptor: the waiting line says which file it is" {
-    [ -r /proc/self/fd/0 ] || skip 'nothing here tells'
+    [ -r /proc/self/fd/0 ] || skip 'nothing here shows which'
     held_by A x.lock
     exec 7>x.lock
     COLUMNS=1000 run sage-flock -w 0.01 7

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# SAGE_FLOCK_LOG: what becomes of the log, and what a log may not do to a build.
+# SAGE_FLOCK_LOG: what happens to the log, and what a log must not do to a build.
 
 load lib
 

@@ -1,12 +1,12 @@
 #!/usr/bin/env bats
-# The manuals: complete, and nothing but true as far as a test can tell.
+# The manuals: complete, and true as far as a test can check.
 
 load lib
 
 PAGE=$BATS_TEST_DIRNAME/../build/man/sage-flock.1
 REPORT=$BATS_TEST_DIRNAME/../build/man/sage-flock-report.1
 
-# Options as --help lists them, and as a manual's list does: -x or --long, one a line.
+# Options as --help and a manual list them: -x or --long, one per line.
 in_help() {
     "$@" --help | sed -n 's/^  \(-.*\)/\1/p' | sed 's/   .*//' | grep -o -E -e '--?[A-Za-z][a-z-]*' | sort -u
 }
@@ -31,7 +31,7 @@ in_manual() {
         grep -o -E '(SAGE|MAKEFLAGS)[A-Z_]*' | sort -u >code
     sed -n 's/^\.It Ev //p' "$PAGE" | sort -u >manual
     [ -s code ]
-    # What other tools of the kit look at is theirs to tell.
+    # Variables that other tools of the kit read are not documented here.
     comm -23 code manual | grep -v -x -e SAGE_PKG >missing || :
     cat missing
     [ ! -s missing ]

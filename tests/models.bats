@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# The protocols as models: every state that they can come to is looked at, and what must not be is found.
+# The protocols as models: every state that they can reach is checked, and planted errors are found.
 
 load lib
 

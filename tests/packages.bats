@@ -327,7 +327,7 @@ mine" ]
     package_of_two_files
     group=
     for signal in TERM INT HUP; do
-        # Make passes on TERM, and leaves the others to the terminal, which tells all.
+        # Make passes on TERM, and leaves the others to the terminal, which sends them to all.
         [ "$signal" = TERM ] || group=-
         while true; do
             while IFS= read -r -t 0.01 -u 9 line; do echo "  $line"; done   # make's own words
@@ -359,7 +359,7 @@ mine" ]
     compiler=$(cat "$SAGE_LOCAL"/var/build/a/*/work/compiler)
     kill -TERM "$(pid M)"
     hears '* a 1.0: stopped after *'
-    # It has been told to stop, and is gone as soon as it gets around to it.
+    # It has been asked to stop, and is gone as soon as it gets around to it.
     for _ in $(seq 200); do
         kill -0 "$compiler" 2>/dev/null || return 0
         sleep 0.1
@@ -669,7 +669,7 @@ b '*' - '*' gone '*' 1.0' ]]
     [ "$(tree)" = '' ]
 }
 
-@test "who waits for a lock is told on the screen, not in the log" {
+@test "who waits for a lock is shown on the screen, not in the log" {
     setup_kit
     simple a
     held_by A "$SAGE_LOCAL/var/lock/rebase.lock"
@@ -926,7 +926,7 @@ $line"
     rm -r pkgs/b
     run kit
     [ "$output" = 'nothing to do: a is installed' ]
-    [ "$(kit -q)" = '' ]
+    [ "$(kit -q)$(kit -s)$(kit --silent)" = '' ]
     [[ $(kit -n) = *'Nothing to be done'* ]]
     # It leaves the log of the last build that did something.
     [ -s "$SAGE_LOCAL/var/log/locks.jsonl" ]
@@ -1143,7 +1143,7 @@ EOF
     dest/opt/it/bin/sage-flock-report --version
 }
 
-@test "make install goes where it is told, or nowhere" {
+@test "make install goes where PREFIX says, or nowhere" {
     mkdir -p p 'p q'
     echo mine >p/keep
     for prefix in "$PWD/p q" relative; do

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
-# The report's page in a browser: it opens alone, shows what it is asked for, and lets itself be searched.
+# The report's page in a browser: it opens by itself, shows what it is asked for, and can be searched.
 #
-# It takes Chromium and chromedriver (Debian: chromium, chromium-driver); where they are not, nothing here is tested.
+# Needs Chromium and chromedriver (Debian: chromium, chromium-driver); without them, nothing here is tested.
 
 load lib
 
@@ -156,7 +156,7 @@ said() {
     [ "$(sort here | uniq -c | tr -s ' ')" = ' 11 in view' ]
 }
 
-@test "a failed call is told from others without colour" {
+@test "a failed call can be distinguished from others without colour" {
     said grey
     [ "$(wc -l <here)" = 3 ]
     while read -r _ percent; do [ "$percent" -ge 25 ]; done <here

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# What the records of a lock's users say, what others may put there, and in which order they come and go.
+# The records of a lock's users: what they say, what others may put there, and in which order they come and go.
 # every python
 
 load lib
@@ -130,7 +130,7 @@ xx.lock  no such lock (did you mean x.lock?)' ]
     [ "$(as_json 'min([len(user["command"]) for user in users]) > 150')" = True ]
 }
 
-# as_json EXPRESSION: what the Python expression gives for `locks`, the output of --status --json.
+# as_json EXPRESSION: prints the Python expression's value; `locks` is the output of --status --json.
 as_json() {
     sage-flock --status --json x.lock | "$PYTHON" -S -E -c 'import json, sys
 locks = json.loads(sys.stdin.read())
@@ -143,7 +143,7 @@ print(eval(sys.argv[1]))' "$1"
     start B x.lock
     expect_waiting exclusive x.lock B
     [ "$(as_json 'len(locks), locks[0]["lock"] == "x.lock", len(users)')" = "(1, True, 2)" ]
-    [ "$(as_json '" ".join(sorted(users[0]))')" = 'command mode package pid seconds state' ]
+    [ "$(as_json '" ".join(sorted(users[0]))')" = 'command mode most package pid seconds state' ]
     [ "$(as_json '" ".join([users[0][key] for key in ("state", "mode", "command")])')" = 'holds shared actor A' ]
     [ "$(as_json '" ".join([users[1][key] for key in ("state", "mode", "command")])')" = 'waits exclusive actor B' ]
     [ "$(as_json '[user["pid"] for user in users]')" = "[$(pid A), $(pid B)]" ]
@@ -168,7 +168,7 @@ print(eval(sys.argv[1]))' "$1"
     [ "$(ls -A .sage-flock/x.lock)" = gate ]
 }
 
-# live NAME: a record of this name in x.lock's sidecar, its text from stdin, is live.
+# live NAME: makes a live record of this name in x.lock's sidecar, with its text from stdin.
 live() {
     mkdir -p .sage-flock/x.lock
     cat >".sage-flock/x.lock/$1"

@@ -1,4 +1,4 @@
-# What the tests of sage-flock-report share; a file says `load lib` and `load report_lib`.
+# What the tests of sage-flock-report share: `load lib`, then `load report_lib`.
 
 report() {
     "$PYTHON" -S -E "$ROOT/build/bin/sage-flock-report" "$@"
@@ -13,7 +13,7 @@ none_in() {
     if grep "${@:2}" "$1"; then return 1; fi
 }
 
-# row NAME: the row of a lock, its cells one blank apart.
+# row NAME: prints a lock's row, with one blank between cells.
 row() {
     grep "^$1 " out | tr -s ' '
 }

@@ -4,7 +4,7 @@
 
 load lib
 
-# with_flock WORDS...: the self-test of this folder where flock(2) does as the Python WORDS say.
+# with_flock WORDS...: runs the self-test of this folder with a flock(2) that does what the Python WORDS say.
 with_flock() {
     "$PYTHON" -S -c 'import sys; sys.path.insert(0, sys.argv[1])
 import fcntl
@@ -30,7 +30,7 @@ main(["--self-test", "."])' "$ROOT/build" "$1"
     for how in 'True|one process held the lock exclusive, and another got it exclusive' \
         'operation & fcntl.LOCK_EX and operation & fcntl.LOCK_NB|*another got it exclusive' \
         'operation & fcntl.LOCK_SH and operation & fcntl.LOCK_NB|*held the lock exclusive, and another got it shared' \
-        'operation == fcntl.LOCK_UN|a waiter did not get the lock that was let go'; do
+        'operation == fcntl.LOCK_UN|a waiter did not get the lock when it was dropped'; do
         run with_flock "${how%%|*}"
         echo "$output"
         [ "$status" = 125 ]

@@ -15,7 +15,7 @@ load lib
         command -v "${shell%% *}" >/dev/null || continue
         found=$((found + 1))
         echo "$shell"
-        # ksh and mksh keep a descriptor from what they run unless told to pass it: hence 7>&7. And when mksh closes one
+        # ksh and mksh keep a descriptor from what they run unless asked to pass it: hence 7>&7. And when mksh closes one
         # it keeps a copy, as 10 if nothing else is: there the lock goes with -u, or with the shell.
         # shellcheck disable=SC2086 # two words
         $shell -c '

@@ -1,11 +1,12 @@
 #!/usr/bin/env bats
-# The users of one lock know of each other: fair, nested, named, and plain where they cannot know.
+# The users of a lock know of each other: it is fair, nested and named, and plain where they cannot know.
 
 load lib
+load conversations
 
 # Writers and readers
 
-# A writer waits behind so many readers; each that leaves comes back, and more come.
+# A writer waits behind so many readers. Each that leaves comes back, and more come.
 fair_among() {
     local i
     for ((i = 1; i <= $1; i++)); do
@@ -46,7 +47,7 @@ fair_among() {
 }
 
 @test "behind a writer inside, too, all go in as they came: reader, writer, reader" {
-    [ -r /proc/locks ] || skip 'nothing here tells that one is in the queue'
+    [ -r /proc/locks ] || skip 'nothing here shows that one is in the queue'
     held_by A x.lock
     for name in R W S; do
         if [ "$name" = W ]; then start W x.lock; else start "$name" -s x.lock; fi
@@ -71,13 +72,7 @@ fair_among() {
 }
 
 @test "a writer that is killed while it waits holds up no reader" {
-    held_by A -s x.lock
-    start W x.lock
-    expect_waiting exclusive x.lock W
-    start B -s x.lock
-    expect_waiting shared x.lock B
-    kill -KILL "$(pid W)"
-    gets shared x.lock B
+    writer_in_between_ends_by KILL
 }
 
 @test "-s -n does not go past a writer that waits, nor wait for it; past one that is stopped it does" {
@@ -174,34 +169,15 @@ on_descriptor() {
 # One inside the other
 
 @test "in an exclusive lock the same lock runs, exclusive or shared" {
-    for inner in -x -s '-n -x' '-w 100 -s'; do
-        # shellcheck disable=SC2086 # words
-        launch nested sage-flock x.lock sage-flock $inner x.lock echo ran
-        expect ran
-        ends nested 0
-    done
-    expect_nothing_more
+    nested_in_exclusive_runs
 }
 
 @test "in a shared lock a shared one runs, though a writer waits" {
-    make_gate A
-    launch A sage-flock -s x.lock sh -c 'actor A; sage-flock -s x.lock echo ran'
-    expect 'A in'
-    start W x.lock
-    expect_waiting exclusive x.lock W
-    leaves A
-    expect ran
-    gets exclusive x.lock W
+    shared_in_shared_runs
 }
 
 @test "in a shared lock an exclusive one is refused at once: 125, and why" {
-    for inner in -x '-n -x' '-w 100 -x'; do
-        # shellcheck disable=SC2086 # words
-        launch nested sage-flock -s x.lock sage-flock $inner x.lock echo ran
-        expect 'sage-flock: x.lock: held shared by the command that this one runs under, *'
-        ends nested 125
-    done
-    expect_nothing_more
+    upgrade_is_refused
 }
 
 @test "the inner status is the outer's" {
@@ -247,9 +223,7 @@ END
 }
 
 @test "another lock in between changes nothing" {
-    launch nested sage-flock x.lock sage-flock y.lock sage-flock x.lock sage-flock y.lock echo ran
-    expect ran
-    ends nested 0
+    nested_with_another_in_between
     free x.lock
     free y.lock
 }
@@ -271,7 +245,7 @@ END
 }
 
 @test "nested calls run though the record is out of sight: env -i, the folder gone, -n" {
-    [ -r /proc/locks ] || skip 'nothing here tells who holds the lock'
+    [ -r /proc/locks ] || skip 'nothing here shows who holds the lock'
     [ "$(sage-flock x.lock env -i "${SAGE_FLOCK_ITSELF[@]}" x.lock echo in)" = in ]
     [ "$(sage-flock x.lock env -i "${SAGE_FLOCK_ITSELF[@]}" -n x.lock echo in)" = in ]
     [ "$(sage-flock -s x.lock env -i "${SAGE_FLOCK_ITSELF[@]}" -s x.lock echo in)" = in ]
@@ -281,8 +255,8 @@ END
     [[ $output == 'sage-flock: x.lock: held shared by the command that this one runs under, '* ]]
 }
 
-@test "nested in a stranger's lock: told at once, with who it is, and 125; with a limit, waited for" {
-    [ -r /proc/locks ] || skip 'nothing here tells who holds the lock'
+@test "nested in a stranger's lock: refused at once with its name and 125; with a limit, waited for" {
+    [ -r /proc/locks ] || skip 'nothing here shows who holds the lock'
     for name in x.lock sage-flock; do
         # The shell has the lock, and waits for its child.
         run tool hold "$name" sh -c 'sage-flock "$0" echo in; exit $?' "./$name"
@@ -319,7 +293,7 @@ END
 }
 
 @test "nested in a shell's shared lock a shared one runs, though a writer waits" {
-    [ -r /proc/locks ] || skip 'nothing here tells who holds the lock'
+    [ -r /proc/locks ] || skip 'nothing here shows who holds the lock'
     mkfifo "$STAGE/go"
     launch A "$SHELL_UNDER_TEST" -c 'exec 7>x.lock; sage-flock -s 7 7>&7; echo A; read -r _ <"$STAGE/go"; sage-flock -s x.lock echo in'
     expect A
@@ -372,7 +346,7 @@ END
 
 # Where there can be no sidecar
 
-# plain LOCK WHY: LOCK locks, says why only that, and lets a second one wait.
+# plain LOCK WHY: LOCK excludes, a second call waits, and --verbose says why it has no sidecar.
 plain() {
     run sage-flock --verbose "$1" echo ran
     [ "$status" = 0 ]
@@ -470,7 +444,7 @@ plain() {
 }
 
 @test "the waiting line names a stranger who holds the lock by flock(2)" {
-    [ -r /proc/locks ] || skip 'nothing here tells who it is'
+    [ -r /proc/locks ] || skip 'nothing here shows who it is'
     make_gate A
     launch A tool hold x.lock actor A
     expect 'A in'
@@ -481,7 +455,7 @@ plain() {
 }
 
 @test "the waiting line names a shell that holds the lock by its descriptor" {
-    [ -r /proc/locks ] || skip 'nothing here tells who it is'
+    [ -r /proc/locks ] || skip 'nothing here shows who it is'
     on_descriptor A -x
     expect 'A -x'
     start B x.lock
@@ -489,7 +463,7 @@ plain() {
 }
 
 @test "the waiting line names strangers beside holders of ours" {
-    [ -r /proc/locks ] || skip 'nothing here tells who it is'
+    [ -r /proc/locks ] || skip 'nothing here shows who it is'
     command -v flock >/dev/null || skip 'no flock(1) here'
     held_by A -s x.lock
     make_gate F

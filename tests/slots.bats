@@ -5,7 +5,7 @@
 
 load lib
 
-# pools WORDS...: plays them with the sage-flock under test.
+# pools WORDS...: runs pools.py with the sage-flock under test.
 pools() {
     run "$PYTHON" "$ROOT/tests/drivers/pools.py" "$@" -- "${SAGE_FLOCK_ITSELF[@]}"
     echo "$output"

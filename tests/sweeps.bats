@@ -1,9 +1,9 @@
 #!/usr/bin/env bats
-# Coalesced sweeps in random schedules, and proof that what checks them would see it if they were wrong.
+# Coalesced sweeps in random schedules, and proof that the checks would notice a wrong one.
 
 load lib
 
-# schedules COUNT SEED TREE: plays them with the sage-flock of that tree.
+# schedules COUNT SEED TREE: runs random schedules with the sage-flock of that tree.
 schedules() {
     run "$PYTHON" "$ROOT/tests/drivers/sweeps.py" "$1" "$2" -- "$PYTHON" -S -E "$3/bin/sage-flock"
     echo "$output"

@@ -1,10 +1,10 @@
 #!/usr/bin/env bats
-# Bad input, and what is said of it: one line, what and why, and the right status.
+# Bad input is answered by one line, what and why, and the right status.
 # every python
 
 load lib
 
-# refused STATUS SUBJECT ARG...: sage-flock will not; it says so of SUBJECT (a pattern), in one line, and nothing else.
+# refused STATUS SUBJECT ARG...: sage-flock ends with STATUS and prints one line on SUBJECT (a pattern), nothing else.
 refused() {
     local expected=$1 subject=$2 code=0
     shift 2
@@ -261,7 +261,7 @@ END
     done
 }
 
-@test "--version tells, on stdout" {
+@test "--version prints the version, on stdout" {
     for option in -V --version; do
         sage-flock "$option" >out 2>err
         [ ! -s err ]

@@ -48,7 +48,7 @@ _sage_flock_command() {
 }
 
 _sage_flock_options() {
-    printf '%s\n' -s --shared -x -e --exclusive -u --unlock -n --nb --nonblock --nonblocking -w --wait --timeout \
+    printf '%s\n' -s --shared -x -e --exclusive -u --unlock --pool -n --nb --nonblock --nonblocking -w --wait --timeout \
         -E --conflict-exit-code -o --close -F --no-fork --fd --coalesce --key --mark --status --json --all --self-test -q --quiet \
         --verbose -h --help -V --version
 }
@@ -61,7 +61,7 @@ _sage_flock() {
         option=${COMP_WORDS[i]}
         case $option in
             --status) status=yes ;;
-            -w | --wait | --timeout | -E | --conflict-exit-code | --key | --mark | --fd | -[!-]*[wE])
+            -w | --wait | --timeout | -E | --conflict-exit-code | --pool | --key | --mark | --fd | -[!-]*[wE])
                 i=$((i + 1))
                 [ "${COMP_WORDS[i]}" != '=' ] || i=$((i + 1))       # bash makes three words of --wait=5
                 [ "$i" -lt "$COMP_CWORD" ] || { [ "$option" != --mark ] || _sage_flock_files; return 0; }

@@ -1,5 +1,5 @@
-# Python packages into one environment, side by side: pip installs share pip.lock, an uninstall has it alone. Without
-# that, pip removes the folder into which another pip is about to write.
+# Installs Python packages side by side into one environment: installs share pip.lock, an uninstall takes it
+# exclusively. Without it, one pip removes the folder into which another is about to write.
 #
 #     six: ; $(PIP_INSTALL) six==1.16.0
 #
@@ -7,8 +7,8 @@
 #   PIP   the pip of the environment; default: that of $(SAGE_LOCAL)
 #
 # Provides
-#   PIP_INSTALL ARG...     installs what it is told and nothing that this depends on: that is the rules' business, and
-#                          two pips which both fetch it would meet in the middle
+#   PIP_INSTALL ARG...     installs what is named, without its dependencies: those have rules of their own, and two pips
+#                          that both brought them would collide
 #   PIP_UNINSTALL ARG...   uninstalls without asking
 # and all of flock.mk.
 

@@ -1,26 +1,25 @@
-# On Cygwin every DLL has the address it is loaded at written into it, no two may overlap, and so after an install one
-# sweep over the tree, `rebase`, rewrites them all. Whoever writes into the tree meanwhile breaks it, or is broken.
+# On Cygwin every DLL contains its load address, and no two DLLs may overlap. So after an install one sweep over the
+# tree, `rebase`, rewrites them all. Whatever writes into the tree meanwhile breaks it, or is broken by it.
 #
 #     zlib: ; $(NO_REBASE) install libz.dll $(SAGE_LOCAL)/bin
 #           $(REBASE)
 #
 # You may set
-#   SAGE_REBASE   a command to do it, told `-O -T LIST`; default: Cygwin's rebase there, and nothing elsewhere
-#   REBASE_MARK   a file of the target's own, like $@.mark: NO_REBASE notes in it when COMMAND was through, and REBASE
-#                 then takes any sweep that began later for its own; default: none, and it takes those that began after
-#                 REBASE was called
+#   SAGE_REBASE   the command that rebases, called with `-O -T LIST`; default: Cygwin's rebase there, and none elsewhere
+#   REBASE_MARK   a file of the target's own, like $@.mark: NO_REBASE writes it when COMMAND succeeds, and any sweep
+#                 started after that counts for REBASE; default: none, and sweeps started after REBASE was called count
 #
 # Provides
-#   NO_REBASE COMMAND...   COMMAND writes into the tree; rebase.lock is shared with all who do
-#   REBASE                 the sweep, as a whole command: nobody writes into the tree meanwhile, and one sweep serves
-#                          all who asked for it before it began. Where there is nothing to do it takes no lock.
+#   NO_REBASE COMMAND...   runs COMMAND, which writes into the tree, with rebase.lock held shared
+#   REBASE                 the sweep, as a whole command: nothing writes into the tree meanwhile, and one sweep counts
+#                          for every call made before it started. If nothing is due it takes no lock.
 # and all of flock.mk.
 
 SAGE_FLOCK_MAKE := $(dir $(lastword $(MAKEFILE_LIST)))
 include $(SAGE_FLOCK_MAKE)flock.mk
 
-# Packages ask from different folders; the key says that they all ask for the same. It names the tree, for a lock folder
-# may be shared by several.
+# Packages ask from different folders; the key makes theirs one sweep. It names the tree, since several trees may share
+# a lock folder.
 REBASE_SYSTEM := $(shell uname -s -n)
 REBASE_KEY ?= --key rebase:$(lastword $(REBASE_SYSTEM)):$(abspath $(SAGE_LOCAL))
 

@@ -14,7 +14,7 @@ import sys
 
 import sage_flock
 from sage_flock import files, options, python
-from sage_flock.messages import FAILED, NOT_FOUND, Failure, quoted, reason, say, write
+from sage_flock.messages import FAILED, NOT_FOUND, Failure, quoted, reason, say, time_limit, write
 from sage_flock.request import HELD, Request, Unavailable, pass_on
 
 
@@ -77,12 +77,15 @@ def _unlock(lock, asked):
 
 def _request(lock, asked):
     """The request.Request that the options make; what is asked is logged."""
-    wait = asked.wait and asked.seconds != 0
-    request = Request(asked.mode, asked.command, wait, asked.seconds if wait else None,
+    seconds = asked.seconds if asked.seconds is not None or not asked.wait else time_limit()
+    wait = asked.wait and seconds != 0
+    request = Request(asked.mode, asked.command, wait, seconds if wait else None,
                       asked.conflict, asked.quiet, asked.verbose)
+    request.most = asked.most
+    request.timed = wait and asked.seconds is not None
     if python.getenv('SAGE_FLOCK_LOG'):
         from sage_flock import events
-        request.note = events.log_for(lock, asked.mode, quoted(asked.command, 200))
+        request.note = events.log_for(lock, asked.mode, quoted(asked.command, 200), asked.most)
         request.note('asked')
     return request
 

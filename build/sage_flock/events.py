@@ -1,25 +1,26 @@
 """SAGE_FLOCK_LOG: what happened to which lock, one JSON object per line.
 
 Every call appends its events to one file, each as one write to a descriptor
-opened for appending, so that lines stay whole however many write at once.  Of
-a full disk's half line the next writer makes a line of its own, and whoever
-wrote it logs no more.
-sage-flock-report reads it.  The fields:
+opened for appending, so that lines stay whole however many processes write at
+once.  If a full disk leaves half a line, the next writer ends that line first,
+and the call that wrote it logs no more.
+sage-flock-report reads the file.  The fields:
 
 event    asked     the call wants the lock
          waiting   it is held; `for`: process ids of those in the way
          got       it has it; `lent`: a job slot was lent meanwhile
-         ran       the command has ended, with `status` as sh tells it
+         ran       the command has ended, with `status` as sh shows it
          served    not run: sweep `sweep` of `key` covered it.  The last event if
                    the lock was never taken
-         gave-up   not got in time
-         failed    not got, or not run, for the reason `why`
+         gave-up   the lock was not got in time
+         failed    the lock was not got, or the command not run, for the reason `why`
          released  the lock is dropped
-         slot      the job slot that was lent is back, or left to its guardian; seconds for which
-                   it was lent before the command (`lent_s`), the command ran all the same
-                   (`overdrawn_s`), and the call stayed on for it afterwards (`lingered_s`)
+         slot      the lent job slot is back, or left to its guardian; seconds for which it was
+                   lent before the command (`lent_s`), the command ran without it
+                   (`overdrawn_s`), and the call stayed for it afterwards (`lingered_s`)
 call     names the call: process id and start, as its record does
-lock     path of the lock, or URL  mode     shared or exclusive
+lock     path of the lock, or URL  mode     shared, exclusive or pool; of a pool, `most`: how many it
+                                            lets in, and with `got`, `place`: which of them it is
 command  quoted and shortened      package  $SAGE_PKG, where the kit sets it
 pid, host, time (seconds since the epoch), mono (seconds of a clock that is
 never set back; null before Python 3.3)
@@ -35,27 +36,28 @@ from sage_flock import python
 from sage_flock.messages import reason, say
 from sage_flock.request import clocks, not_logged
 
-_PAUSES = (0.001, 0.01, 0.05, 0.1)      # seconds until a line without an end is taken for broken
+_PAUSES = (0.001, 0.01, 0.05, 0.1)      # seconds to wait for a line's end before it counts as broken
 _TEXT_LIMIT = 1000      # characters of any text in a line
 _PLAIN = ''.join([chr(code) for code in range(32, 127) if chr(code) not in '"\\'])
 
 
 class Log(object):
-    """The log of one call: calling it with an event's name and fields
-    appends a line.  `at` is when it happened, by request.clocks()."""
+    """The log of one call.  Call it with an event's name and fields to append
+    a line.  `at` is when the event happened, by request.clocks()."""
 
-    def __init__(self, path, lock_path, mode, command):
-        """Raises OSError where `path` cannot be appended to."""
+    def __init__(self, path, lock_path, mode, command, most=None):
+        """Raises OSError if `path` cannot be appended to."""
         flags = posix.O_APPEND | posix.O_CREAT | posix.O_NONBLOCK | posix.O_NOCTTY
         self.path = path
         try:
             fd = posix.open(path, flags | posix.O_RDWR, 0o666)
-        except OSError:         # it may only be written to
+        except OSError:         # we may write to it, but not read it
             fd = posix.open(path, flags | posix.O_WRONLY, 0o666)
         self.fd = python.private(fd)
         pid = posix.getpid()
+        pool = [] if most is None else [('most', most)]
         self.call = _members([('call', '%d-%x' % (pid, int(time.time() * 1000000))), ('pid', pid),
-                              ('host', posix.uname()[1]), ('lock', lock_path), ('mode', mode),
+                              ('host', posix.uname()[1]), ('lock', lock_path), ('mode', mode)] + pool + [
                               ('command', command), ('package', python.getenv('SAGE_PKG'))])
 
     def __call__(self, event, at=None, **fields):
@@ -68,7 +70,7 @@ class Log(object):
         line = python.raw('%s{%s}\n' % (self._end_of_broken_line(), ', '.join(members)))
         try:
             if posix.write(self.fd, line) < len(line):
-                posix.write(self.fd, b'\n')     # tells why there was no room for the rest
+                posix.write(self.fd, b'\n')     # raises the reason why the rest was not written
                 raise OSError(errno.ENOSPC, 'half a line was written')
         except OSError as error:
             say('%s: cannot be logged to: %s' % (self.path, reason(error)))
@@ -76,13 +78,13 @@ class Log(object):
             self.fd = None
 
     def _end_of_broken_line(self):
-        """A newline if the log ends in half a line, which a full disk leaves."""
-        # A line that crosses a page is seen growing, and is whole in a moment.
+        """A newline if the log ends in half a line, as a full disk leaves it; else ''."""
+        # A line that another process is writing can be seen half written, but not for long.
         for pause in _PAUSES:
             try:
                 posix.lseek(self.fd, -1, 2)
                 last = posix.read(self.fd, 1)
-            except OSError:     # empty, no file, or not to be read
+            except OSError:     # empty, not a file, or not readable
                 return ''
             if last in (b'', b'\n'):
                 return ''
@@ -95,8 +97,8 @@ def _members(pairs):
 
 
 def as_json(value, limit=None):
-    """`value` as JSON in ASCII; the json module costs more than a lock does.
-    A text is cut at `limit` characters."""
+    """`value` as JSON in ASCII, without the json module, whose import would cost
+    more than a lock does.  Texts are cut at `limit` characters."""
     if value is None or value is True or value is False:
         return {None: 'null', True: 'true', False: 'false'}[value]
     if isinstance(value, dict):
@@ -124,14 +126,14 @@ def _escaped(char):
     return '\\u%04x' % code
 
 
-def log_for(lock, mode, command):
-    """The Log of a call on `lock`, as SAGE_FLOCK_LOG asks for.
+def log_for(lock, mode, command, most=None):
+    """The Log of a call for `lock`, in the file that SAGE_FLOCK_LOG names.
 
     If that cannot be written, a warning says so and the call carries on.
     """
     path = python.getenv('SAGE_FLOCK_LOG')
     try:
-        return Log(path, _absolute(lock), mode, command)
+        return Log(path, _absolute(lock), mode, command, most)
     except (OSError, ValueError, TypeError) as error:
         say('%s: cannot be logged to: %s' % (path, reason(error)))
         return not_logged
@@ -141,6 +143,6 @@ def _absolute(lock):
     if lock.fd is None:
         return lock.url
     try:
-        return posix.readlink('/proc/self/fd/%d' % lock.fd)
+        return python.path_behind(lock.fd)
     except OSError:
         return lock.name

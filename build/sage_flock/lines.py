@@ -44,56 +44,79 @@ class Party(object):
         self.seconds = seconds
 
 
-def say_waiting(request, title, doing, place, holders, ahead):
-    """Say `doing` of the lock called `title`.
+class InTheWay(object):
+    """What keeps a call waiting.
 
-    place    our place in line, from 1; None if that is not known
-    holders  Party objects, those who have had it for the longest first
+    place    its place in line, from 1; None if that is not known
+    how      what the holders do: 'held by', or of a pool that is full '2 of 2 in use:'
+    holders  Party objects, those first who have had the lock for the longest
     ahead    the Party of a waiter that is in the way as well, or None
     """
-    room = _room()
-    for shape in _SHAPES:
-        line = _Waiting(request, title, doing, place, holders, ahead, shape)
-        if line.fits(room):
-            break
-    _say(line.pieces(room), room)
+
+    def __init__(self, place):
+        self.place = place
+        self.how = 'held by'
+        self.holders = []
+        self.ahead = None
+
+
+def say_waiting(request, title, doing, way):
+    """Say `doing` of the lock called `title`, and the InTheWay."""
+    package = request.package()
+    place = [] if way.place is None else [(', %s in line' % _ordinal(way.place), '')]
+    _say_with_commands(lambda word, command: _lead(package) + [
+        ('%s %s %s' % (doing, request.mode, 'lock ' * (word and not package)), ''), (_title(title, package), BOLD)
+    ] + command + place, request, way)
+
+
+def say_not_got(request, title, way):
+    """The time to wait for the lock is over: say so, and the InTheWay."""
+    if request.quiet:
+        return
+    limit = duration(request.seconds) + ('' if request.timed else ' (SAGE_FLOCK_TIMEOUT)')
+    _say_with_commands(lambda word, command: _lead(request.package()) + [
+        (_title(title, request.package()), BOLD), (': not got within ', ''), (limit, DIM)], request, way, False)
 
 
 def say_got(request, title, seconds):
     """Say that the wait was over after `seconds`."""
     package, room = request.package(), _room()
-    if package:
-        _say(_lead(package) + [('got ', ''), (_short(title), BOLD), (' after ' + duration(seconds), DIM)], room)
-        return
-    pieces = _lead('') + [('got %s lock ' % request.mode, ''), (printable(title), BOLD), (' after ' + duration(seconds), DIM)]
-    if request.command:
+    pieces = _lead(package) + [('got ' if package else 'got %s lock ' % request.mode, ''),
+                               (_title(title, package), BOLD), (' after ' + duration(seconds), DIM)]
+    if request.command and not package:
         left = room - sum([len(characters(text)) for text, _ in pieces]) - len(" to run ''")
         command = characters(quoted(request.command, 200))
-        pieces += [(" to run '", ''), (elided(command, '', min(_LONGEST, left), terminal.dots()), BOLD), ("'", '')]
+        pieces += _to_run(elided(command, '', min(_LONGEST, left), terminal.dots()))
     _say(pieces, room)
 
 
-class _Waiting(object):
-    """One waiting line in one of the _SHAPES."""
+def _say_with_commands(head, request, way, with_ours=True):
+    """Say head(is the lock called one, the pieces of our command), and the InTheWay, in the best shape that fits."""
+    room = _room()
+    for shape in _SHAPES:
+        line = _Line(head, request, way, shape, with_ours and request.command and not request.package())
+        if line.fits(room):
+            break
+    _say(line.pieces(room), room)
 
-    def __init__(self, request, title, doing, place, holders, ahead, shape):
+
+class _Line(object):
+    """One line in one of the _SHAPES; `with_ours`: it names our command."""
+
+    def __init__(self, head, request, way, shape, with_ours):
         named, self.timed, self.has_word, self.has_commands, self.least = shape
-        self.request = request
+        self.head = head
         self.package = request.package()
-        self.title = _short(title) if self.package else printable(title)
-        self.doing = doing
-        self.place = place
-        self.holders = holders
-        if len(holders) > named:
-            self.holders = holders[:max(1, named - 1)]
-        self.more = len(holders) - len(self.holders)
-        self.ahead = ahead if self.has_commands else None
+        self.how = way.how
+        self.holders = way.holders if len(way.holders) <= named else way.holders[:max(1, named - 1)]
+        self.more = len(way.holders) - len(self.holders)
+        self.ahead = way.ahead if self.has_commands else None
         self.dots = terminal.dots()
-        mine = [characters(quoted(request.command, 200))] if request.command and not self.package else []
-        theirs = [characters(one.command) for one in self.holders + [ahead] if one and not self._package_of(one)]
-        self.commands = mine + theirs * self.has_commands
+        self.ours = [characters(quoted(request.command, 200))] if with_ours else []
+        theirs = [characters(one.command) for one in self.holders + [way.ahead] if one and not self._package_of(one)]
+        self.commands = self.ours + theirs * self.has_commands
         # Each is to be told from ours, and ours from the first holder's.
-        self.others = (theirs[:1] or [''])[:len(mine)] + (mine or theirs[1:2] or ['']) * len(theirs)
+        self.others = (theirs[:1] or [''])[:len(self.ours)] + (self.ours or theirs[1:2] or ['']) * len(theirs)
 
     def fits(self, room):
         """Are there `room` columns for it, and for what tells its commands apart?"""
@@ -118,16 +141,10 @@ class _Waiting(object):
 
     def _pieces(self, commands):
         commands = list(commands)
-        mode = '%s %s ' % (self.doing, self.request.mode)
-        word = 'lock ' if self.has_word and not self.package else ''
-        pieces = _lead(self.package) + [(mode + word, ''), (self.title, BOLD)]
-        if self.request.command and not self.package:
-            pieces += [(" to run '", ''), (commands.pop(0), BOLD), ("'", '')]
-        if self.place is not None:
-            pieces.append((', %s in line' % _ordinal(self.place), ''))
+        pieces = self.head(self.has_word, _to_run(commands.pop(0)) if self.ours else [])
         for index, one in enumerate(self.holders):
             last = index == len(self.holders) - 1 and not self.more
-            pieces.append((': held by ' if not index else ' and ' if last else ', ', ''))
+            pieces.append((': %s ' % self.how if not index else ' and ' if last else ', ', ''))
             pieces += self._named(one, commands)
             if one.seconds is not None and index < self.timed:
                 pieces.append((' for ' + duration(one.seconds), DIM))
@@ -154,10 +171,14 @@ def _lead(package):
     return [(package, BOLD), (': ', '')] if package else [('sage-flock: ', '')]
 
 
-def _short(title):
-    """The lock's name without the folder that bare names are looked up in."""
+def _to_run(command):
+    return [(" to run '", ''), (command, BOLD), ("'", '')]
+
+
+def _title(title, package):
+    """The lock's name; in the kit without the folder that bare names are looked up in."""
     name = title.rpartition('/')[2]
-    return printable(name if name and sage_flock.location(name) == title else title)
+    return printable(name if package and name and sage_flock.location(name) == title else title)
 
 
 def _ordinal(number):

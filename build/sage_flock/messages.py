@@ -8,12 +8,12 @@ from sage_flock import python
 # Exit statuses of our own; README.md holds the whole table.
 CONFLICT, USAGE, FAILED, CANNOT_RUN, NOT_FOUND = 1, 2, 125, 126, 127
 
-_FIRST_REMINDER = 30.0      # seconds; each later one after twice the time
+_FIRST_REMINDER = 30.0      # seconds; the interval doubles each time
 _NAMED = 3      # how many names a clause lists before it counts the rest
 _PLAIN = frozenset('abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ'
                    '0123456789_-+=./:,@%^')
 
-# Unicode's format characters and separators of lines, as ranges: they turn text round or hide it.  (On a narrow build
+# Unicode's format characters and line separators, as ranges: they reverse text or hide it.  (On a narrow build
 # of Python 2 those above ffff are two halves, whose first is db40 where it hides anything.)
 _INVISIBLE = ((0xad, 0xad), (0x600, 0x605), (0x61c, 0x61c), (0x6dd, 0x6dd), (0x70f, 0x70f), (0x890, 0x891),
               (0x8e2, 0x8e2), (0x180e, 0x180e), (0x200b, 0x200f), (0x2028, 0x202e), (0x2060, 0x206f),
@@ -22,7 +22,7 @@ _INVISIBLE = ((0xad, 0xad), (0x600, 0x605), (0x61c, 0x61c), (0x6dd, 0x6dd), (0x7
 
 
 class Failure(Exception):
-    """Why we cannot go on: says `what: why`, and `hint` behind it; ends with `status`."""
+    """Why we cannot go on: prints `what: why` with `hint` after it; ends with `status`."""
 
     hint = ''
 
@@ -40,13 +40,13 @@ def say(message):
     """Write `sage-flock: message` to stderr as one line, in one write.
 
     A line in one piece survives `make -j`, where many share a terminal.
-    With nowhere to write to, the message is lost and the work goes on.
+    If it cannot be written, the message is lost and the work goes on.
     """
     write(2, 'sage-flock: ' + printable(message) + '\n')
 
 
 def write(fd, line):
-    """Write all of `line` (str) to `fd`; False when that failed."""
+    """Write all of `line` (str) to `fd`; returns False if that failed."""
     data = python.raw(line)
     while data:
         try:
@@ -71,7 +71,7 @@ def _escaped(char):
     code = ord(char)
     if 32 <= code < 127:
         return char
-    # C0, DEL and C1 controls; on Python 3 also what stands for bytes that are no text.
+    # C0, DEL and C1 controls; on Python 3 also the codes that stand for undecodable bytes.
     if code < 160 or (python.PY3 and 0xd800 <= code < 0xe000):
         return '\\x%02x' % (code & 0xff)
     for first, last in _INVISIBLE:
@@ -81,9 +81,9 @@ def _escaped(char):
 
 
 def quoted(argv, limit=72):
-    """The command line `argv` in one piece, as sh would read it, shortened.
+    """The command line `argv` in one piece, as sh would read it.
 
-    It is for people: `limit` characters at most, and if it is longer the middle goes.
+    It is for people, so it has at most `limit` characters: if it is longer the middle goes.
     """
     if len(argv) > 4 and argv[1] == '-S':
         if argv[3].endswith('/sage-flock'):
@@ -125,10 +125,12 @@ def _quoted_word(word):
 
 
 def listed(names):
-    """The words `names` as a clause; of many the first, and how many more."""
+    """The words `names` as a clause; of many only the first, and how many more."""
     if len(names) > _NAMED:
         names = names[:_NAMED] + ['%d more' % (len(names) - _NAMED)]
-    return ' and '.join([', '.join(names[:-1])] * (len(names) > 1) + names[-1:])
+    if len(names) < 2:
+        return ''.join(names)
+    return ', '.join(names[:-1]) + ' and ' + names[-1]
 
 
 def duration(seconds):
@@ -143,9 +145,30 @@ def duration(seconds):
     return '%d h %d min' % (whole // 3600, whole % 3600 // 60)
 
 
-def first_reminder():
-    """Seconds after which a waiter first says that it still waits."""
+def seconds_in(word):
+    """The number of seconds that `word` is, as float; None if it is none, or longer than a lifetime."""
     try:
-        return min(max(0.01, float(python.getenv('SAGE_FLOCK_REMINDER'))), 1e6)
+        seconds = float(word)
     except ValueError:
-        return _FIRST_REMINDER
+        return None
+    return seconds if 0 <= seconds <= 1e9 else None
+
+
+def time_limit():
+    """Seconds for which a call waits that does not say how long: SAGE_FLOCK_TIMEOUT; None for ever."""
+    return seconds_in(python.getenv('SAGE_FLOCK_TIMEOUT'))
+
+
+def first_reminder():
+    """Seconds after which a waiter first says that it still waits: SAGE_FLOCK_REMINDER."""
+    seconds = seconds_in(python.getenv('SAGE_FLOCK_REMINDER'))
+    return _FIRST_REMINDER if seconds is None else max(0.01, seconds)
+
+
+def say_garbled():
+    """Say which variables about waiting are garbled, when somebody has to wait."""
+    for name, instead in (('SAGE_FLOCK_TIMEOUT', 'no limit'),
+                          ('SAGE_FLOCK_REMINDER', 'reminders as usual')):
+        word = python.getenv(name)
+        if word and seconds_in(word) is None:
+            say("%s: '%s' is no number of seconds: %s" % (name, shortened(word), instead))

@@ -6,8 +6,8 @@ at LOCK; everything behind it belongs to the command.
 
 from sage_bootstrap.compat import argparse
 from sage_flock import python
-from sage_flock.messages import USAGE, Failure
-from sage_flock.request import EXCLUSIVE, SHARED
+from sage_flock.messages import USAGE, Failure, seconds_in
+from sage_flock.request import EXCLUSIVE, MOST, POOL, SHARED, most_in
 
 VERSION = '1.0'
 UNLOCK = 'unlock'
@@ -30,11 +30,13 @@ def parser():
                  formatter_class=argparse.RawDescriptionHelpFormatter)
     add = it.add_argument
     add('-s', '--shared', dest='mode', action='store_const', const=SHARED,
-        default=EXCLUSIVE, help='take a shared lock')
+        help='take a shared lock')
     add('-x', '-e', '--exclusive', dest='mode', action='store_const', const=EXCLUSIVE,
         help='take an exclusive lock (the default)')
     add('-u', '--unlock', dest='mode', action='store_const', const=UNLOCK,
         help='drop the lock of a descriptor')
+    add('--pool', type=_most, dest='most', metavar='N',
+        help='share the lock with so many at a time that there are N at most, 1 to 256')
     add('-n', '--nb', '--nonblock', '--nonblocking', dest='wait', action='store_false',
         default=True, help='do not wait: fail when the lock is held')
     add('-w', '--wait', '--timeout', dest='seconds', type=_seconds, metavar='SECONDS',
@@ -101,6 +103,9 @@ def parse(words):
 def _refuse_contradictions(asked):
     if asked.json or asked.with_free:
         raise _wrong('--json and --all go with --status')
+    if asked.most is not None and (asked.mode not in (None, SHARED) or asked.coalesce or asked.fd is not None):
+        raise _wrong('--pool goes with neither -x, -u, --coalesce nor --fd')
+    asked.mode = POOL if asked.most is not None else asked.mode or EXCLUSIVE
     if asked.shell is not None:
         raise _wrong("-c goes behind LOCK: sage-flock LOCK -c 'SHELL COMMAND'")
     if asked.coalesce and (asked.mode != EXCLUSIVE or not asked.fork):
@@ -127,6 +132,8 @@ def _tell_lock_from_command(asked):
         except argparse.ArgumentTypeError as error:
             raise _wrong(str(error))
         asked.lock = None
+        if asked.mode == POOL:
+            raise _wrong('--pool goes with a COMMAND: a place is held by what runs')
     else:
         raise Failure(asked.lock, _no_command(asked), USAGE)
 
@@ -152,11 +159,8 @@ def _wrong(why):
 
 
 def _seconds(word):
-    try:
-        seconds = float(word)
-    except ValueError:
-        seconds = -1
-    if not 0 <= seconds <= 1e9:
+    seconds = seconds_in(word)
+    if seconds is None:
         raise argparse.ArgumentTypeError('%s is no number of seconds' % argparse.shown(word))
     return seconds
 
@@ -165,6 +169,13 @@ def _status(word):
     if not python.is_number(word) or int(word) > 255:
         raise argparse.ArgumentTypeError('%s is no exit status from 0 to 255' % argparse.shown(word))
     return int(word)
+
+
+def _most(word):
+    most = most_in(word)
+    if most is None:
+        raise argparse.ArgumentTypeError('%s is no number from 1 to %d' % (argparse.shown(word), MOST))
+    return most
 
 
 def _descriptor(word):

@@ -35,11 +35,11 @@ NOFOLLOW = getattr(posix, 'O_NOFOLLOW', 0)
 INHERITED_FROM = 20
 
 
-def raw(text):
-    """The bytes that stand for `text` in argv, in the environment, in a path."""
-    if PY3 and not isinstance(text, bytes):
-        return text.encode(_ENCODING, _ERRORS)
-    return text
+def raw(words):
+    """The bytes that stand for the str `words` in argv, in the environment, in a path."""
+    if PY3 and not isinstance(words, bytes):
+        return words.encode(_ENCODING, _ERRORS)
+    return words
 
 
 def text(data):
@@ -82,13 +82,13 @@ def environment(changes):
     return env
 
 
-def _at_start(name, now):
+def _at_start(name, current):
     """The variable's value when this process was started, as bytes; None if it
-    was not set; `now` if that cannot be found out."""
+    was not set; `current` if that cannot be found out."""
     try:
         given = read_file('/proc/self/environ', 1 << 22)
     except OSError:         # no /proc
-        return now
+        return current
     for pair in given.split(b'\0'):
         if pair.startswith(raw(name) + b'='):
             return pair[len(name) + 1:]
@@ -102,6 +102,11 @@ def is_there(path):
         return True
     except OSError:
         return False
+
+
+def path_behind(fd):
+    """The path of the file that the descriptor `fd` is open on.  OSError without /proc."""
+    return posix.readlink('/proc/self/fd/%d' % fd)
 
 
 def now():

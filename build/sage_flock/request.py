@@ -3,9 +3,10 @@
 import time
 
 from sage_flock import python
-from sage_flock.messages import quoted, shortened
+from sage_flock.messages import Failure, quoted, shortened
 
-SHARED, EXCLUSIVE = 'shared', 'exclusive'
+SHARED, EXCLUSIVE, POOL = MODES = 'shared', 'exclusive', 'pool'
+MOST = 256      # how many at most a pool may let in at a time
 HELD = 'SAGE_FLOCK_HELD'
 
 
@@ -26,10 +27,11 @@ def clocks():
 class Request(object):
     """What is asked of a lock.
 
-    mode       SHARED or EXCLUSIVE
+    mode       SHARED, EXCLUSIVE, or POOL: shared by so many at a time as `most` says
     command    the argv to run, [] in the FD form
     wait       False: do not wait (-n)
-    seconds    how long to wait (-w); None: for ever
+    seconds    how long to wait (-w, SAGE_FLOCK_TIMEOUT); None: for ever
+    timed      was it the call that said so (-w)?  Then its wait is no part of a deadlock
     conflict   the exit status when it was not got in time (-E)
     quiet, verbose
     note       called with the name and the fields of an event: events.Log
@@ -37,6 +39,8 @@ class Request(object):
     """
 
     held_up = None
+    timed = False
+    most = None
 
     def __init__(self, mode, command, wait=True, seconds=None, conflict=1,
                  quiet=False, verbose=False, note=not_logged):
@@ -56,6 +60,16 @@ class Request(object):
     def package(self):
         """What a kit says that the call works for, printable and bounded; '' elsewhere."""
         return shortened(python.getenv('SAGE_PKG'), 40)
+
+    def is_covered(self, have, name):
+        """Does the lock called `name`, which the command that we run under
+        holds in the mode `have` (None: not), cover this call?"""
+        if have == SHARED and self.mode == POOL:
+            return False        # that holds no place
+        if have in (SHARED, POOL) and self.mode == EXCLUSIVE:
+            raise Failure(name, 'held shared by the command that this one runs under, '
+                          'so an exclusive lock would wait for itself')
+        return have is not None
 
 
 class Hold(object):
@@ -111,8 +125,9 @@ class Hold(object):
 def text_for(request):
     """The text of the record of a Request: lines of a word and its value."""
     package = request.package()
-    return 'mode %s\n%s%scommand %s\n' % (request.mode, 'timed 1\n' if request.seconds is not None else '',
-                                        'package %s\n' % package if package else '', quoted(request.command, 200))
+    return 'mode %s\n%s%s%scommand %s\n' % (
+        request.mode, 'most %d\n' % request.most if request.mode == POOL else '', 'timed 1\n' if request.timed else '',
+        'package %s\n' % package if package else '', quoted(request.command, 200))
 
 
 def parse(data):
@@ -122,9 +137,22 @@ def parse(data):
         word, blank, value = line.partition(' ')
         if blank:
             fields[word] = value
-    if fields.get('mode') not in (SHARED, EXCLUSIVE):
+    if fields.get('mode') not in MODES or fields['mode'] == POOL and most_in(fields.get('most', '')) is None:
         fields['mode'] = EXCLUSIVE
     return fields
+
+
+def most_in(word):
+    """How many may be in a pool at a time, if `word` says so; else None."""
+    return int(word) if python.is_number(word) and 1 <= int(word) <= MOST else None
+
+
+def strongest(modes):
+    """That of `modes` which covers most; None if there is none."""
+    for mode in (EXCLUSIVE, POOL, SHARED):
+        if mode in modes:
+            return mode
+    return None
 
 
 def held():

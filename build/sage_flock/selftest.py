@@ -1,9 +1,9 @@
 """--self-test: do locks work in a folder?
 
-On a network's file system they may not: a mount can be without locks, or keep
-them to the host it is on, and then everybody gets every lock.  So two
-processes try to keep one another out, and the mount's options are read, which
-tell what one host alone cannot see.
+On a network file system they may not: a mount may have no locks, or keep them
+to its host, and then everybody gets every lock.  So two processes try to
+exclude each other, and the mount's options are read, which show what one host
+alone cannot see.
 """
 
 import posix
@@ -20,16 +20,16 @@ _LOCAL = ('nolock', 'local_lock=all', 'local_lock=flock', 'nobrl', 'localflocks'
 
 
 def run(folder):
-    """Try the locks of `folder`, say that they work, return the exit status 0.
+    """Try locks in `folder`, say that they work, return the exit status 0.
 
-    Raises Failure where they do not.
+    Raises Failure if they do not.
     """
     given = folder
     folder = folder or sage_flock.location('x')[:-1] or '.'
     if '://' in folder:
         raise Failure(folder, 'the self-test is for folders', USAGE)
     folder = folder.rstrip('/') or '/'
-    if given:       # one that is not there is a slip, or not mounted, and would be made
+    if given:       # if it is missing, it is misspelt or not mounted: do not create it
         try:
             posix.stat(folder)
         except OSError as error:
@@ -49,14 +49,14 @@ def run(folder):
         if not ours.take(EXCLUSIVE, block=False):
             raise _broken(folder, 'a killed process kept the lock')
         if not _gets_it_when_dropped(path, ours):
-            raise _broken(folder, 'a waiter did not get the lock that was let go')
+            raise _broken(folder, 'a waiter did not get the lock when it was dropped')
     finally:
         posix.close(ours.fd)
         posix.unlink(path)
     kind, options = _mount(folder)
     for option in options:
         if option in _LOCAL:
-            raise _broken(folder, 'they keep out nobody on another host: it is mounted with ' + option)
+            raise _broken(folder, 'they do not exclude other hosts: it is mounted with ' + option)
     write(1, 'sage-flock: %s: locks work%s\n' % (folder, ' (%s)' % kind if kind else ''))
     return 0
 
@@ -66,12 +66,12 @@ def _broken(folder, why):
 
 
 def _other_gets(path, mode):
-    """Does another process get the lock without a wait?"""
+    """Does another process get the lock without waiting?"""
     return _other(path, lambda lock: not lock.take(mode, block=False)) == 0
 
 
 def _dies_holding(path):
-    """Let another process be killed while it holds the lock."""
+    """Have another process killed while it holds the lock."""
     def hold_and_die(lock):
         lock.take(EXCLUSIVE, block=False)
         posix.kill(posix.getpid(), signal.SIGKILL)
@@ -99,12 +99,12 @@ def _gets_it_when_dropped(path, ours):
 
 
 def _other(path, action):
-    """What another process that does `action` ends with."""
+    """The wait status of another process that does `action`."""
     return posix.waitpid(_start(path, action), 0)[1]
 
 
 def _start(path, action):
-    """Start a process that does `action` with a lock of its own opening."""
+    """Start a process that opens the lock itself and does `action` with it; its id."""
     pid = posix.fork()
     if pid == 0:
         status = 2
@@ -116,8 +116,8 @@ def _start(path, action):
 
 
 def _mount(folder):
-    """The kind of file system that `folder` is on and its options, as Linux
-    tells; ('', []) elsewhere."""
+    """The kind of file system that `folder` is on, and its mount options, from
+    Linux's /proc; ('', []) elsewhere."""
     try:
         device = posix.stat(folder).st_dev
         lines = python.text(python.read_file('/proc/self/mountinfo', 1 << 22)).split('\n')

@@ -67,7 +67,7 @@ def _for_people(locks, named, with_free):
     used = [(name, users) for name, users in locks if users]
     if not named:       # those that somebody waits for first
         used.sort(key=lambda lock: -len(_in_state(lock[1], 'waits')))
-    rows = _rows([user for _, users in used for user in users])
+    rows = _rows([_cells(user, users) for _, users in used for user in users if user['state'] != 'unknown'])
     text = [rows[0]] if rows[1:] else []
     at = 1
     for name, users in used:
@@ -115,9 +115,9 @@ def _summary(users):
     return ', '.join(words + ['oldest ' + duration(age) for age in sorted(ages)[-1:]])
 
 
-def _rows(users):
-    """A line for each of the users, and the heads of the columns before them."""
-    table = [_HEAD] + [_cells(user) for user in users if user['state'] != 'unknown']
+def _rows(cells):
+    """A line for each user's cells, and the heads of the columns before them."""
+    table = [_HEAD] + cells
     columns = [i for i in range(len(_HEAD)) if i != _PACKAGE or [row for row in table[1:] if row[i]]]
     table = [[characters(row[i]) for i in columns] for row in table]
     widths = [max([len(row[i]) for row in table]) for i in range(len(columns) - 1)]
@@ -141,8 +141,16 @@ def _rows(users):
     return text
 
 
-def _cells(user):
+def _cells(user, users):
     pid = str(user['pid'] or '?')
-    return (user['state'], user['mode'] or '?', '%s@%s' % (pid, user['host']) if 'host' in user else pid,
+    return (user['state'], _mode(user, users), '%s@%s' % (pid, user['host']) if 'host' in user else pid,
             '' if user['seconds'] is None else duration(user['seconds']),
             terminal.cut(user['package'] or '', _LONGEST, '...'), user['command'])
+
+
+def _mode(user, users):
+    """The mode of one of the users; in a pool, how many of its places are in use."""
+    if not user.get('most'):
+        return user['mode'] or '?'
+    inside = [other for other in users if other['mode'] == user['mode'] and other['state'] != 'waits']
+    return '%s, %d of %d' % (user['mode'], len(inside), user['most'])

@@ -1,24 +1,24 @@
-"""One sweep serves everyone who asked before it began.
+"""One sweep serves every call made before it started.
 
-A sweep is a command over everything there is, like a rebase of all DLLs.
-Whoever asks for one while another runs must wait for a later one, but all who
-wait can share that one.  Databases call it group commit.
+A sweep is a command over everything there is, like a rebase of all DLLs.  A
+call that comes while one runs needs a later one, but all calls that wait can
+share that one.  Databases call it group commit.
 
-Per lock and key there is a small file with two numbers, `started` and `done`,
-read and written under a lock of its own, and changed only by whoever holds
-the big lock exclusively:
+Each lock and key has a small file with two numbers, `started` and `done`.  It
+is read and written under a lock of its own, and changed only by a process that
+holds the big lock exclusively:
 
     1  seen = started           this is when I asked
     2  take the big lock
-    3  done > seen?             a sweep that began after I asked has succeeded:
+    3  done > seen?             a sweep that started after I asked has succeeded:
                                 served, exit 0 without running
     4  started = n = started+1  written before the sweep starts
     5  run it, the lock inherited
     6  it succeeded: done = n   written while the lock is held
 
 A sweep that fails or is killed publishes nothing: the next in line runs its
-own and returns its own status.  A file that is lost or garbled means at worst
-one run more.
+own and returns its own status.  If the file is lost or garbled, the worst that
+can happen is one run more.
 
 Work may end long before its sweep is requested.  So the worker, while it
 holds the lock shared, saves `started` in a mark file; any later sweep covers
@@ -30,15 +30,15 @@ import posix
 
 from sage_flock import python
 
-# Upper case is left out: not every file system tells it from lower case.
+# No upper case: some file systems treat it like lower case.
 _PLAIN = 'abcdefghijklmnopqrstuvwxyz0123456789-_'
 _MARK_LIMIT = 1 << 16
 
 
 class Sweep(object):
-    """One call's share in the sweeps of a lock and key.  Made when it asks.
+    """One call's share in the sweeps of a lock and key.  Made when the call asks.
 
-    since   what a sweep must have begun after to serve it, in words
+    since   in words, the event after which a sweep must have started to serve it
     number  of the sweep that it ran, or that served it; None before
     """
 
@@ -51,14 +51,14 @@ class Sweep(object):
         self.seen = numbers and numbers[0]
 
     def mark(self, path):
-        """Write into the file `path` since when sweeps serve: since this call
-        asked.  Raises OSError; then there is no such file."""
+        """Write the mark file `path`: sweeps count since this call asked.
+        Raises OSError, and then leaves no file behind."""
         if self.seen is None:
             return
         try:
             fd = posix.open(path, posix.O_WRONLY | posix.O_CREAT | posix.O_EXCL | python.NOFOLLOW, 0o666)
         except OSError as error:
-            if error.errno == errno.EEXIST:     # by one who shares the lock with us, so it says the same
+            if error.errno == errno.EEXIST:     # made by another sharer of the lock, so it says the same
                 return
             raise
         try:
@@ -70,8 +70,8 @@ class Sweep(object):
             posix.close(fd)
 
     def ask_as_of(self, path):
-        """Ask as of when the mark in the file `path` was made, and remove it.
-        One that is lost, garbled or another sweep's counts for nothing."""
+        """Ask as of when the mark file `path` was written, and remove it.
+        A mark that is lost, garbled or another sweep's counts for nothing."""
         try:
             data = python.read_file(path, _MARK_LIMIT)
             remove(path)
@@ -83,11 +83,11 @@ class Sweep(object):
             self.since = path + ' was written'
 
     def _marked(self, number):
-        """What a mark says, in bytes: whole, or else it is none."""
+        """The content of a mark file, in bytes.  Anything else is no mark."""
         return python.raw('%d %s\n' % (number, self._place()))
 
     def is_served(self):
-        """Has a sweep succeeded that began after this call asked?"""
+        """Has a sweep succeeded that started after this call asked?"""
         numbers = self._try_numbers()
         if not numbers or self.seen is None or numbers[1] <= self.seen:
             return False
@@ -95,7 +95,7 @@ class Sweep(object):
         return True
 
     def starts(self):
-        """Write down that our sweep begins.  The big lock is held."""
+        """Publish that our sweep starts.  The big lock is held."""
         def begin(numbers):
             started, done = numbers or (0, 0)
             self.number = started + 1
@@ -103,16 +103,16 @@ class Sweep(object):
         self._try_numbers(begin)
 
     def succeeded(self):
-        """Write down that our sweep did it.  The big lock is still held."""
+        """Publish that our sweep succeeded.  The big lock is still held."""
         def publish(numbers):
-            # Who asked of a file that got lost meanwhile has seen smaller numbers than ours.
+            # If the file was lost meanwhile, later callers have seen smaller numbers than ours: publish nothing.
             if numbers and numbers[0] == self.number:
                 return self.number, self.number
         self._try_numbers(publish)
 
     def _try_numbers(self, change=None):
-        """_numbers(), where the file may be gone by now, with its folder or
-        with the right to write it: then sweeps are not coalesced."""
+        """_numbers(), or None if the file, its folder or the right to write
+        there is gone by now: then sweeps are not coalesced."""
         try:
             return self._numbers(change)
         except OSError:
@@ -120,7 +120,7 @@ class Sweep(object):
 
 
 def parse(data):
-    """The two numbers in the bytes `data`; None if garbled."""
+    """The two numbers in the bytes `data`; None if they are garbled."""
     if not data:
         return 0, 0
     words = python.text(data).split()
@@ -141,16 +141,16 @@ def remove(path):
 
 
 def key_for(argv):
-    """The key of a sweep that was given none: its words, its folder and its
-    host, for a lock that hosts share may be about what they do not."""
+    """The key of a sweep that was given none: a hash of its words, folder and
+    host.  Hosts may share a lock, but not what is swept under it."""
     import hashlib
     where = [posix.uname()[1], posix.getcwd()]
     return hashlib.sha256(b'\0'.join([python.raw(word) for word in where + argv])).hexdigest()
 
 
 def named_key(name):
-    """`name`, as the user gave it (--key), in a form that no other key has
-    and that is good for a file name."""
+    """The user's key `name` (--key) in a form that no other key has and that
+    can be a file name."""
     if name and len(name) < 64 and not name.strip(_PLAIN):
         return 'k-' + name
     import hashlib

@@ -1,12 +1,11 @@
 """What locks cost: sage-flock beside flock(1), and beside nothing at all.
 
-Times depend on the machine and on what else it does; the ratios, taken side by
-side, less so.  A bound is what no lock and no make can beat that runs one job
-beyond -j at most, and that one under a lock: the free work divided by the
-slots, or the locked work one after the other, whichever is longer.
+Times depend on the machine and its load; ratios, taken side by side, less so.
+A bound is the least time possible with at most one job beyond -j, and that one
+under a lock: the free work divided by the slots, or the locked work one after
+the other, whichever is longer.
 """
 
-import glob
 import json
 import os
 import shutil
@@ -59,31 +58,11 @@ def on_path(name):
     return None
 
 
-def pythons():
-    """[(version, path)] of the interpreters on PATH and under pyenv, oldest first."""
-    found = {}
-    folders = os.environ['PATH'].split(':')
-    folders += glob.glob((os.environ.get('PYENV_ROOT') or os.path.expanduser('~/.pyenv')) + '/versions/*/bin')
-    for folder in folders:
-        for path in glob.glob(folder + '/python') + glob.glob(folder + '/python[23]') + glob.glob(
-                folder + '/python[23].[0-9]') + glob.glob(folder + '/python[23].[0-9][0-9]'):
-            said = output_of([path, '-S', '-E', '-c', 'import sys, fcntl; print("%d %d %d %s" % ('
-                              'sys.version_info[:3] + (sys.executable,)))']).split(None, 3)
-            if len(said) == 4:
-                found.setdefault(tuple([int(word) for word in said[:3]]), said[3].strip())
-    return [('.'.join([str(number) for number in version]), found[version]) for version in sorted(found)]
-
-
-def makes():
-    """[(version, path)] of the makes that there are, oldest first."""
-    candidates = [os.environ.get('MAKE')] if os.environ.get('MAKE') else [
-        on_path('make'), on_path('gmake'), ROOT + '/local/test-tools/bin/make']
-    found = {}
-    for path in candidates:
-        said = output_of([path, '--version']) if path else ''
-        if said.startswith('GNU Make '):
-            found.setdefault(said.split()[2], path)
-    return sorted(found.items())
+def found(kind):
+    """[(version, path)] of the `pythons` or `makes` that bench/run found, oldest first."""
+    with open(kind) as file:
+        lines = [line.rstrip('\n').split('\t') for line in file]
+    return sorted([tuple(line) for line in lines], key=lambda line: [int(part) for part in line[0].split('.') if part.isdigit()])
 
 
 def output_of(argv):
@@ -102,7 +81,7 @@ def uncontended(runs):
     flock, true = usual_times([[FLOCK, 'x.lock', 'true'], ['true']], runs)
     row('', 'sage-flock', 'floor', 'ratio', 'above floor')
     row('flock(1)', ms(flock), '', '', '')
-    for version, python in pythons():
+    for version, python in found('pythons'):
         ours, bare = usual_times([[python, '-S', '-E', SAGE_FLOCK, 'x.lock', 'true'],
                                  [python, '-S', '-E', '-c', 'pass']], runs)
         floor = bare + true
@@ -217,7 +196,7 @@ def build_table(seconds):
     title('A build of jobs of %g s, locked ones and then free ones' % seconds,
           'seconds; most: jobs ever at work at once, and slot-seconds beyond -j, both through sage-flock')
     row('', 'bound', 'flock(1)', 'no lending', 'sage-flock', 'of bound', 'most', 'excess')
-    for version, make in makes():
+    for version, make in found('makes'):
         for slots, locked, free in ((2, 8, 24), (4, 16, 48), (8, 8, 24)):
             bound = max(locked * seconds, free * seconds / slots)
             flock = builds.package_build(make, slots, locked, free, seconds, STRANGER)
@@ -239,7 +218,7 @@ def chain_table(seconds):
           'seconds; jobs of %g s; of bound, most and excess: those of sage-flock' % seconds)
     row('', 'no locks', 'bound', 'flock(1)', 'no lending', 'sage-flock', 'of bound', 'most', 'excess')
     bound = chain_bound(4, 8, 6) * seconds
-    for version, make in makes():
+    for version, make in found('makes'):
         runs = [builds.chains(make, prefix, seconds, environment=environment) for prefix, environment in (
             (UNLOCKED, {}), (STRANGER, {}), (OURS, {'SAGE_FLOCK_KEEP_SLOT': '1'}), (OURS, {}))]
         ours = runs[-1]
@@ -252,7 +231,7 @@ def unequal_table(scale):
     title('Builds of jobs of unequal length',
           'seconds; at least: the work divided by the slots; most and slot-seconds beyond -j: those of the column before')
     row('', 'at least', 'sage-flock', 'most', 'excess', 'strict', 'most', 'excess')
-    for version, make in makes():
+    for version, make in found('makes'):
         for name in ('herd', 'dozen', 'short'):
             ours, least, _ = builds.unequal_build(make, name, scale)
             strict, _, _ = builds.unequal_build(make, name, scale, {'SAGE_FLOCK_OVERDRAFT': '0'})

@@ -1,12 +1,12 @@
-"""Is our argparse the standard one, as far as a program can see?
+"""Does our argparse do what the standard one does, as far as a program can see?
 
     argparse_diff.py [LINES]            builds each parser below with both, feeds both the same command lines, some
-                                        written by hand and LINES drawn at random, and compares what comes of them:
-                                        the namespace, the exit status, and which of stdout and stderr got text
-    argparse_diff.py --without          the same where no standard argparse can be imported; what is left to check is
-                                        what we decided where the standard versions disagree
+                                        written by hand and LINES drawn at random, and compares the results: the
+                                        namespace, the exit status, and which of stdout and stderr got text
+    argparse_diff.py --without          for interpreters without a standard argparse: checks only what we decided
+                                        where the standard versions disagree
 
-Status 0: no difference but those that DECIDED explains.  The lines are the same on every interpreter.
+Status 0: no differences except those that DECIDED explains.  The lines are the same on every interpreter.
 """
 
 import os

@@ -9,8 +9,8 @@
     builds.py folders MAKE COUNT          ours under a lock that is a folder: mkdir, and rmdir
     builds.py chain MAKE                  long free chains behind locked jobs: the time, and without locks
 
-Whatever happens, make must come to its end with its tokens all there (it says
-"INTERNAL" if they are not), and so must everything that was started.
+Whatever happens, make must end with all its tokens there (it says "INTERNAL"
+if they are not), and everything that was started must end.
 
 PYTHON is the interpreter that sage-flock runs on.
 """
@@ -77,7 +77,7 @@ class Build(object):
     """
 
     def __init__(self, make, slots, makefile, options=(), environment=(), disturb=None, at_work=None):
-        """disturb(build, pid), if given, is told each job's process id;
+        """disturb(build, pid), if given, is called with each job's process id;
         at_work() is called when one begins or ends."""
         self.slots = slots
         self.children = Children()

@@ -1,24 +1,25 @@
-"""Nothing makes the lock last too long or too short, and nothing is left: crash tests.
+"""Crash tests: nothing makes the lock last too long or too short, and nothing is left behind.
 
-    crash.py rounds [--seconds=4] [--shared=0] [--stops=0] [--processes=8] [--seed=N]
+    crash.py rounds [--seconds=4] [--shared=0] [--stops=0] [--pool=0] [--processes=8] [--seed=N]
 
-        8 processes take and drop one lock, while a killer SIGKILLs wrappers and commands at random.  No two may ever be
-        inside together, and nobody may be stuck at the end.  --shared is the part of them that share.  With --stops,
-        so many of them at most are stopped at a time, by STOP or TSTP, and continued after up to STOPPED seconds; some
-        are killed meanwhile.
+        8 processes take and drop one lock, while a killer SIGKILLs wrappers and commands at random.  No two that
+        exclude each other may ever be inside together, and no process may be stuck at the end.  --shared is the
+        fraction that share the lock.  With --stops, up to so many at a time are stopped by STOP or TSTP, and continued
+        after up to STOPPED seconds; some are killed meanwhile.  With --pool those who share are in a pool of that
+        number: one more may never be inside, and at the end no place may be lost.
 
     crash.py moments [--times=20] [--limit=0] [--seed=N]
 
         KILL, TERM, HUP and INT to the wrapper, each at so many random moments of its life, with a command that minds
-        the signal and one that does not.  The lock may never be free while the command   How long after the
-        command's death it is free is printed, and with --limit (seconds) asserted.
+        the signal and one that does not.  The lock may never be free while the command runs.  The time from the
+        command's death until the lock is free is printed, and with --limit (seconds) asserted.
 
     crash.py places [--kills=40] [--seed=N]
 
         Ten places take three locks, shared and exclusive, half of them a second lock inside the first, each with a
-        command that runs until it is let go. In no order at all processes are started, let go, or killed: a sage-flock
-        whose command runs, one that waits, one just starting, a command. The locks that a killed sage-flock leaves to
-        its command are kept until that ends, by design; what --status names must be one of those that still run.
+        command that runs until it is let go. In random order, processes are started, let go or killed: a sage-flock
+        whose command runs, one that waits, one just starting, a command. If a sage-flock is killed, its command keeps
+        the lock until it ends, by design; what --status names must be one of the processes that still run.
         At the end the commands are let go. Then all must end, --status must name nobody, and the locks' folders must
         be as small as before the first call.
 
@@ -55,7 +56,8 @@ SENDERS_ARE_KNOWN = not subprocess.call(SAGE_FLOCK[:3] + ['-c', 'import signal; 
 class Scene(object):
     """A folder with a lock and a witness file, and those who run there."""
 
-    def __init__(self):
+    def __init__(self, pool=0):
+        self.pool = pool        # how many are in it at most, of those who share; 0: they only share
         self.folder = tempfile.mkdtemp()
         for name in ('x.lock', 'witness', 'log'):
             open(os.path.join(self.folder, name), 'w').close()
@@ -65,8 +67,28 @@ class Scene(object):
 
     def start(self, mode, seconds, *keep):
         """A wrapper with a witness as its command."""
+        options = ['-q', '--' + mode]
+        if self.pool and mode == 'shared':
+            mode = '%d' % self.pool
+            options = ['-q', '--pool', mode]
         witness = SAGE_FLOCK[:3] + [ROOT + '/tests/drivers/witness.py', self.folder, mode, '%.4f' % seconds]
-        return Run(SAGE_FLOCK + ['-q', '--' + mode, 'x.lock'] + witness + list(keep), self.folder)
+        return Run(SAGE_FLOCK + options + ['x.lock'] + witness + list(keep), self.folder)
+
+    def places_are_free(self):
+        """Can the whole pool be had at once, and no more?  Yes, if there is none."""
+        if not self.pool:
+            return True
+        words = SAGE_FLOCK + ['-n', '--pool', '%d' % self.pool, 'x.lock', 'sh', '-c', 'echo in; read it']
+        inside = []
+        try:
+            while len(inside) < self.pool:
+                inside.append(subprocess.Popen(words, cwd=self.folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE))
+                if inside[-1].stdout.readline() != b'in\n':
+                    return False
+            return subprocess.call(words, cwd=self.folder) == 1
+        finally:
+            for one in inside:
+                one.communicate(b'out\n')
 
     def news(self):
         """What witnesses said since the last call: (what, pid, parent's pid)."""
@@ -106,10 +128,10 @@ def kill(pid, number):
         return False
 
 
-def rounds(seconds='4', shared='0', stops='0', processes=PROCESSES, seed=None):
+def rounds(seconds='4', shared='0', stops='0', pool='0', processes=PROCESSES, seed=None):
     """The crash test; the exit status."""
     chance = random.Random(seed)
-    scene = Scene()
+    scene = Scene(int(pool))
     try:
         return Crash(scene, chance, float(shared), int(stops), int(processes)).go(float(seconds))
     finally:
@@ -136,7 +158,7 @@ class Crash(object):
         self.faults = []
 
     def go(self, seconds):
-        """Run so long, then let everybody finish; tell."""
+        """Run so long, then let everybody finish, and report."""
         end = now() + seconds
         while now() < end:
             while len(self.wrappers) < self.processes:
@@ -203,12 +225,12 @@ class Crash(object):
                 self.all_stops[name] += 1
                 self.stopped[pid] = now() + self.chance.uniform(0, STOPPED)
 
-    def continue_those_due(self, now):
-        """Continue who was stopped for long enough, or kill it."""
-        for pid, until in list(self.stopped.items()):
-            if until <= now:
+    def continue_those_due(self, until):
+        """Continue those whose stop was to end by the time `until`, or kill them."""
+        for pid, due in list(self.stopped.items()):
+            if due <= until:
                 del self.stopped[pid]
-                if [run for run in self.wrappers if run.pid == pid]:
+                if any([run.pid == pid for run in self.wrappers]):
                     if self.chance.random() < 0.2 and kill(pid, signal.SIGKILL):
                         self.killed.add(pid)
                         self.all_stops['killed'] += 1
@@ -242,9 +264,11 @@ class Crash(object):
             run.end()
         if not self.scene.lock_is_free():
             self.faults.append('the lock is not free in the end')
+        if not self.scene.places_are_free():
+            self.faults.append('a place in the pool is lost')
         if not self.rounds:
             self.faults.append('nobody ever came in')
-        if self.shared > 0.5 and self.most < 2:
+        if self.shared > 0.5 and self.most < 2 and self.scene.pool != 1:
             self.faults.append('nobody ever shared')
         last = self.scene.start('exclusive', 0)
         while not last.is_over() and not last.hangs():
@@ -307,15 +331,15 @@ def one_moment(scene, chance, number, keep, faults):
             faults.append('the lock is never free after signal %d' % number)
             break
     free = now()
-    came = came or bool([1 for what, _, _ in scene.news() if what == 'in'])
+    came = came or any([what == 'in' for what, _, _ in scene.news()])
     if not scene.nobody_is_inside():
         faults.append('the lock is free after signal %d, and the command runs' % number)
     fcntl.flock(scene.lock, fcntl.LOCK_UN)
     while not run.is_over() and not run.hangs():
         time.sleep(TICK)
-    # The command's own end, unless the signal ended it; where nobody can tell who sent INT it is not passed on.
-    told = number != signal.SIGINT or SENDERS_ARE_KNOWN
-    if came and run.status not in ((0, -number) if told else (0,)):
+    # The command's own end, unless the signal ended it; where the sender of INT is unknown it is not passed on.
+    passed_on = number != signal.SIGINT or SENDERS_ARE_KNOWN
+    if came and run.status not in ((0, -number) if passed_on else (0,)):
         faults.append('signal %d to the wrapper alone ended it with %d' % (number, run.status))
     run.end()
     run.forget()

@@ -1,4 +1,4 @@
-"""evil.py HOW ARCHIVE VICTIM: makes an archive that tries to write outside of where it is unpacked."""
+"""evil.py HOW ARCHIVE VICTIM: makes an archive that tries to write outside the folder in which it is unpacked."""
 
 import io
 import sys

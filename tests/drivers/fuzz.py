@@ -2,9 +2,9 @@
 
     fuzz.py [--count=300] [--seed=N] [--only=I]
 
-Half of the lines begin sensibly and go wrong somewhere; half are garbage throughout.  Some find their lock held, which
-a rival lets go as soon as it is waited for; some lack descriptors; some have an odd environment.  Every line can be had
-again by its seed and number.  The interpreter under test is PYTHON.
+Half of the lines begin sensibly and go wrong somewhere; half are garbage throughout.  Some find their lock held by a
+rival, which drops it as soon as somebody waits; some lack descriptors; some have an odd environment.  A line can be
+repeated by its seed and number.  The interpreter under test is PYTHON.
 """
 
 import os
@@ -29,7 +29,7 @@ FLAGS = [b'-s', b'-x', b'-e', b'-u', b'-n', b'-o', b'-F', b'-q', b'--shared', b'
          b'--nonblock', b'--nonblocking', b'--close', b'--no-fork', b'--verbose', b'--quiet', b'--coalesce', b'--json',
          b'--excl', b'--no', b'--verb', b'--q', b'--co', b'--', b'-sx', b'-nq', b'-snx', b'-Fo', b'-h', b'-V', b'--help',
          b'--version', b'--status', b'-c', b'--command']
-VALUED = [b'-w', b'--wait', b'--timeout', b'--time', b'-E', b'--conflict-exit-code', b'--conf', b'--fd', b'--key',
+VALUED = [b'-w', b'--wait', b'--timeout', b'--time', b'-E', b'--conflict-exit-code', b'--conf', b'--fd', b'--key', b'--pool',
           b'--mark', b'-nw', b'-sE', b'-xnE']
 NUMBERS = [b'0', b'1', b'3', b'9', b'255', b'256', b'-1', b'0.01', b'.02', b'1e-3', b'1e99', b'-0', b'+3', b'0x10', b'nan',
            b'inf', b'-inf', b'', b' ', b' 1', b'1_0', b'\xc2\xb2', b'\xd9\xa3', b'\xff', b'99', b'9' * 400, b'1' * 5000, b'1,5',
@@ -42,6 +42,7 @@ ENVIRONMENT = [(b'SAGE_LOCK_DIR', [b'', b'.', b'locks', b'folder/', b'text', b'n
                (b'SAGE_FLOCK_HELD', [b'', b':', b'h.1-2', b'/h.', b'x.lock', b'%', b'%3A', b'\xff', b'/' * 9000, b'a:b:c', b'.',
                                      b'.sage-flock/x.lock/h.1-1', b'/dev/null', b'fifo', b'folder']),
                (b'SAGE_FLOCK_REMINDER', [b'', b'0', b'-1', b'abc', b'nan', b'inf', b'1e-9', b'0.01', b'1e400', b'\xff']),
+               (b'SAGE_FLOCK_TIMEOUT', [b'', b'-1', b'abc', b'nan', b'1e400', b'20', b'\xff']),
                (b'SAGE_FLOCK_LOG', [b'', b'log', b'folder', b'no/such/log', b'/dev/full', b'\xff', b'text/log']),
                (b'SAGE_FLOCK_KEEP_SLOT', [b'', b'0', b'1', b'\xff']),
                (b'MAKEFLAGS', [b'', b'-', b'n', b' --jobserver-auth=3,4', b' --jobserver-auth=fifo:fifo', b' -- A=B',
@@ -52,8 +53,8 @@ ENVIRONMENT = [(b'SAGE_LOCK_DIR', [b'', b'.', b'locks', b'folder/', b'text', b'n
                (b'SHELL', [b'', b'/bin/sh', b'no-such-shell', b'folder']),
                (b'LC_ALL', [b'C', b'C.UTF-8', b'POSIX', b'xx_XX.ISO-8859-1', b'']),
                (b'LC_CTYPE', [b'C.UTF-8', b'\xff'])]
-WAITING = re.compile(b'^sage-flock: (waiting for|still waiting after|got (shared|exclusive) lock)')
-NOTED = re.compile(b"^sage-flock: .*(plain lock, neither|no record of this|not got|not coalesced|nothing to do|no mark could|cannot be logged to)")
+WAITING = re.compile(b'^sage-flock: (waiting for|still waiting after|got (shared|exclusive|pool) lock)')
+NOTED = re.compile(b"^sage-flock: .*(plain lock, neither|no record of this|not got|not coalesced|nothing to do|no mark could|cannot be logged to|is no number of seconds: )")
 
 
 class Line(object):
@@ -144,9 +145,9 @@ class Line(object):
         lines = [line for line in lines if line not in of_shell]
         if lines.pop():
             found.append('a line without an end')
-        if [line for line in lines if not line.startswith(b'sage-flock: ')]:
+        if not all([line.startswith(b'sage-flock: ') for line in lines]):
             found.append('what is said is not all ours')
-        if [1 for line in lines if re.search(b'[\x00-\x1f\x7f]', line)]:
+        if any([re.search(b'[\x00-\x1f\x7f]', line) for line in lines]):
             found.append('control characters')
         errors = [line for line in lines if not WAITING.match(line) and not NOTED.match(line)]
         if len(errors) > 1:

@@ -1,13 +1,13 @@
-"""A signal at every system call of a wrapper's life, one after the other: none may be lost or end in a traceback.
+"""A signal at each system call of a wrapper, one run per call: none may be lost or end in a traceback.
 
     moments.py [--signals=INT,TERM] [--every=1] [--workers=2]
 
-strace(1) writes down the system calls of one run.  Then sage-flock is run once for each of them from where its own code
-begins, and strace sends it the signal as that call is entered.  Up to the command's end the command must die of it, or
-never have begun, and the wrapper die in the same way; from then on the command's status stands.  A signal of strace's
-looks as if the terminal had sent it: INT and QUIT are for the command only as long as that is not there.
+strace(1) records the system calls of one run.  Then sage-flock is run once for each of them from the start of its own
+code on, and strace sends it the signal as it enters that call.  Until the command has ended, the signal must kill the
+command, or keep it from starting, and the wrapper must die in the same way; after that the command's status counts.  A
+signal from strace looks like one from the terminal, so INT and QUIT are passed on only before the command is there.
 
-Status 77 where there is no strace, or it may not be used.  The interpreter under test is PYTHON.
+Status 77 if there is no strace, or it may not be used.  The interpreter under test is PYTHON.
 """
 
 import os

@@ -1,9 +1,9 @@
-"""Two makes in one tree: each package is built once, and both end well.
+"""Two makes in one tree: each package is built once, and both makes succeed.
 
     pairs.py [--rounds N] [--seed N]
 
-Twelve packages that read each other's headers for a while as they build.  In every other round the first make is killed
-with SIGKILL, alone: what it started goes on.  Each package counts its builds itself.  PYTHON and MAKE are the
+Twelve packages read each other's headers for a while as they build.  In every other round the first make alone is
+killed with SIGKILL, and what it started goes on.  Each package counts its own builds.  PYTHON and MAKE are the
 interpreter and the make.
 """
 

@@ -1,14 +1,14 @@
-"""A jobserver of the tests' own making, and a waiter in front of it.
+"""A waiter, and a jobserver that the test itself provides.
 
     pools.py waits STYLE ENDING...  a waiter, from its wait to its end; for each ENDING, see WAITS
-    pools.py makeflags COUNT SEED   COUNT waiters, each with a MAKEFLAGS and descriptors thrown by dice: the lock works,
-                                    and not one byte gets into anything that is no jobserver
+    pools.py makeflags COUNT SEED   COUNT waiters, each with random MAKEFLAGS and descriptors: the lock works, and not
+                                    one byte is written into anything but a jobserver
 
-sage-flock is what stands behind `--`, `sage-flock` on PATH if nothing does.
+The words after `--` are the sage-flock to test; by default `sage-flock` on PATH.
 
-How is it known that nothing was lent?  All that a waiter leaves behind falls
-to this process (Linux lets it adopt orphans), so every guardian is seen to
-end, and one that nobody expected gives the lending away.
+How is it known that nothing was lent?  This process adopts whatever a waiter
+leaves behind (Linux lets it adopt orphans), so it sees every guardian end; an
+unexpected guardian means that a slot was lent.
 """
 
 import array

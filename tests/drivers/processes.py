@@ -1,11 +1,11 @@
 """Processes under test, and their rivals, for the drivers in Python.
 
-Run      one process: how it ended and what it said, by looks that never wait.
-Rival    a driver may be the rival itself: it holds a lock by plain flock(2) and lets it go when it sees that somebody
-         waits for it.  flock(1) says nothing when it waits, so the kernel is asked: /proc/locks lists who is blocked.
-         Where there is no such list, a silence of SILENCE seconds counts as waiting.
-Children processes of which every one is seen to end.  What a process leaves behind falls to the one that adopted it, on
-         Linux; so nothing that sage-flock leaves behind can hide from a driver of this kind.
+Run      one process: how it ended and what it printed, read without waiting.
+Rival    holds a lock by plain flock(2), in the driver itself, and drops it when somebody waits for it.  flock(1) says
+         nothing when it waits, so the kernel is asked: /proc/locks lists who is blocked.  Without that list, SILENCE
+         seconds of silence count as waiting.
+Children processes that are all seen to end.  On Linux the driver adopts what a process leaves behind, so nothing that
+         sage-flock leaves behind can hide from it.
 """
 
 import ctypes
@@ -156,7 +156,7 @@ def wait_for(pid, options):
 
 
 class Rival(object):
-    """Holds the lock of a file until it is told to let go; mode: None, 'shared' or 'exclusive'."""
+    """Holds the lock of a file until let_go(); mode: None, 'shared' or 'exclusive'."""
 
     def __init__(self, path, mode):
         self.fd = os.open(path, os.O_RDONLY)

@@ -2,13 +2,13 @@
 
     programs.py [--driven N] [--free N] [--seed N] [--quiet]
 
-Six processes take four locks, shared and exclusive, one inside the other, and let them go again.
+Six processes take four locks, shared, exclusive and as one of a pool, one inside the other, and let them go again.
 
 driven  The driver says who does what next, and knows from a model of the lock table, fair gate included, what must
         come of it: who is in, who stands in the gate, who queues, who is refused, who is told of a deadlock. It goes on
         only when the kernel itself (/proc/locks) shows every waiter blocked where the model has it, so nothing here
-        depends on time. The model's deadlock is a ring in "who waits for whom", found without what the product looks
-        at: records, pointers, states.
+        depends on time. The model's deadlock is a waiter who can never go on, whoever else does what it can, found
+        without what the product looks at: records, pointers, states.
 free    The processes run as they like. All must end; what they said, in the order in which they said it, must fit
         together: no two in one lock that exclude each other, and every deadlock told was one.
 
@@ -32,6 +32,9 @@ PROCESSES = ['P%d' % number for number in range(1, 7)]
 LOCKS = ['a.lock', 'b.lock', 'c.lock', 'd.lock']
 DEEPEST = 4
 ACTS = 40               # how many times somebody does something in a driven program
+# How a lock is asked for. The number behind `p` is that of the pool.
+OPTIONS = {'s': '-s', 'x': '-x', 'p1': '--pool 1', 'p2': '--pool 2', 'p3': '--pool 3'}
+MODES = 'x x s s p1 p2 p2 p3'.split()
 # A command that says its process id and then becomes sage-flock.
 WANTS = 'echo "%s"; exec ' + ' '.join(["'%s'" % word for word in SAGE_FLOCK]) + ' "$@"'
 
@@ -86,31 +89,38 @@ class Table(object):
         return [frame for frames in self.frames.values() for frame in frames if frame.real and frame.lock == lock]
 
     def in_the_way(self, lock, mode):
-        """The holders of `lock` who exclude a taker in `mode`."""
-        return [one for one in self.holders(lock) if 'x' in (mode, one.mode)]
+        """(the holders of `lock` who keep out a taker in `mode`, how many of them must go)."""
+        holders = [one for one in self.holders(lock) if 'x' in (mode, one.mode)]
+        if holders or mode[0] != 'p':
+            return holders, len(holders)
+        members = [one for one in self.holders(lock) if one.mode[0] == 'p']
+        return members, max(0, len(members) - int(mode[1:]) + 1)
+
+    def is_free(self, lock, mode):
+        return not self.in_the_way(lock, mode)[1]
 
     def waits_for(self, waiter):
-        """The processes that must do something before this waiter can go on."""
+        """What must be before this waiter can go on: pairs of processes and how many of them must go on."""
         if waiter.timed:
-            return set()
-        who = set([one.process for one in self.in_the_way(waiter.lock, waiter.mode)])
-        gate, queue = self.gate[waiter.lock], self.queue[waiter.lock]
-        # What a timed one in the gate holds up will be seen when it has gone.
+            return []
+        holders, number = self.in_the_way(waiter.lock, waiter.mode)
+        needs = [([one.process for one in holders], number)]
+        gate = self.gate[waiter.lock]
+        # What a timed one in the gate holds up will be seen when it has gone, and who queues before us when it gets there.
         if waiter is not gate and not gate.timed:
-            who.update([one.process for one in [gate] + queue[:queue.index(waiter)]])
-        return who
+            needs.append(([gate.process], 1))
+        return needs
 
     def closes_a_ring(self, waiter):
-        reached, todo = set(), [waiter]
-        while todo:
-            for process in self.waits_for(todo.pop()):
-                if process == waiter.process:
-                    return True
-                one = self.waiting(process)
-                if process not in reached and one:
-                    reached.add(process)
-                    todo.append(one)
-        return False
+        """Can it never go on?  Nobody else is so, but by it: the last one to come was told."""
+        free = set()
+        more = True
+        while more:
+            more = [process for process in PROCESSES if process not in free and not [
+                1 for others, number in (self.waits_for(self.waiting(process)) if self.waiting(process) else [])
+                if number > len([one for one in others if one in free])]]
+            free.update(more)
+        return waiter.process not in free
 
     def drop(self, waiter):
         """Take a waiter out."""
@@ -129,7 +139,7 @@ class Table(object):
                 one = self.gate[lock] = self.queue[lock].pop(0)
             if not one:
                 return moved
-            if not self.in_the_way(lock, one.mode):
+            if self.is_free(lock, one.mode):
                 self.drop(one)
                 self.frames[one.process].append(Frame(one.process, lock, one.mode, one.pid))
                 moved.append((one, 'in'))
@@ -214,7 +224,7 @@ class Driven(object):
         elif self.random.random() < 0.12 * len(self.table.frames[name]):
             self.leave(name)
         elif len(self.table.frames[name]) < DEEPEST:
-            self.take(name, self.random.choice(LOCKS), self.random.choice('sx'),
+            self.take(name, self.random.choice(LOCKS), self.random.choice(MODES),
                       self.random.choice([''] * 10 + ['-n', '-w 1000']))
 
     def wind_up(self):
@@ -237,17 +247,17 @@ class Driven(object):
         check_nothing_is_left(self.folder)
 
     def take(self, name, lock, mode, how):
-        self.tell(name, 'take -%s %s %s' % (mode, how, lock))
+        self.tell(name, 'take %s %s %s' % (OPTIONS[mode], how, lock))
         pid = int(self.expect(name, 'pid (\\d+)').group(1))
         have = [frame.mode for frame in self.table.frames[name] if frame.lock == lock and frame.real]
         if have and mode == 'x' and 'x' not in have:
             self.expect(name, 'sage-flock: %s: held shared by the command .*' % lock)
             self.expect(name, 'ended 125')
-        elif have:
+        elif covers(have, mode):
             self.expect(name, 'in')
             self.table.frames[name].append(Frame(name, lock, mode, pid, real=False))
         elif how == '-n':
-            if self.table.in_the_way(lock, mode):
+            if not self.table.is_free(lock, mode) or mode != 'x' and self.table.gate[lock]:
                 self.expect(name, 'ended 1')
             else:
                 self.expect(name, 'in')
@@ -260,7 +270,7 @@ class Driven(object):
         table, lock = self.table, waiter.lock
         if table.gate[lock]:
             table.queue[lock].append(waiter)
-        elif not table.in_the_way(lock, waiter.mode):
+        elif table.is_free(lock, waiter.mode):
             self.expect(waiter.process, 'in')
             table.frames[waiter.process].append(Frame(waiter.process, lock, waiter.mode, waiter.pid))
             return
@@ -298,15 +308,22 @@ class Driven(object):
                 else:
                     self.told(waiter)
         gate = os.path.join(self.folder, '.sage-flock', lock, 'gate')
-        if self.table.gate[lock]:
-            self.see_blocked(self.table.gate[lock], os.path.join(self.folder, lock))
+        one = self.table.gate[lock]
+        if one and one.mode[0] == 'p' and not [1 for holder in self.table.holders(lock) if holder.mode == 'x']:
+            self.see(one, 'a place of ' + lock, lambda: listens(one.pid))
+        elif one:
+            self.see_blocked(one, os.path.join(self.folder, lock))
         for waiter in self.table.queue[lock]:
             self.see_blocked(waiter, gate)
 
     def see_blocked(self, waiter, path):
         """Wait until the kernel says that the waiter is blocked in flock(2) on that file."""
+        self.see(waiter, path, lambda: blocked_on(waiter.pid) == os.stat(path).st_ino)
+
+    def see(self, waiter, path, waits):
+        """Wait until waits() says that the waiter does wait for `path`."""
         since = time.time()
-        while blocked_on(waiter.pid) != os.stat(path).st_ino:
+        while not waits():
             if time.time() - since > PATIENCE:
                 raise Wrong('%s does not wait for %s, where the model has it' % (waiter.process, path))
             if select.select([self.processes[waiter.process].child.stdout], [], [], 0.001)[0]:
@@ -353,6 +370,20 @@ class Driven(object):
         return match
 
 
+def covers(have, mode):
+    """Does a process that holds a lock in the modes `have` just run when it asks for it in `mode`, not exclusive?"""
+    return 'x' in have or bool([one for one in have if one[0] in 'sp'[mode[0] == 'p':]])
+
+
+def listens(pid):
+    """Has the process the bell of a place open, to hear when it is free?"""
+    folder = '/proc/%d/fd/' % pid
+    try:
+        return bool([1 for name in os.listdir(folder) if '/bell.' in os.readlink(folder + name)])
+    except OSError:
+        return False
+
+
 def blocked_on(pid):
     """The inode of the file for whose lock the process is blocked, by the kernel's own list; None if for none."""
     locks = open('/proc/locks')
@@ -385,7 +416,7 @@ def check_nothing_is_left(folder):
         raise Wrong('--status: %r' % said)
     for lock in os.listdir(os.path.join(folder, '.sage-flock')):
         path = os.path.join(folder, '.sage-flock', lock)
-        if os.path.isdir(path) and os.listdir(path) != ['gate']:
+        if os.path.isdir(path) and [name for name in os.listdir(path) if name[:6] not in ('gate', 'place.') and name[:5] != 'bell.']:
             raise Wrong('left in %s: %s' % (lock, ' '.join(os.listdir(path))))
 
 
@@ -428,15 +459,19 @@ class Free(object):
         """Writes a shell script that takes some locks while `held`, a list of (lock, mode), are held; its path."""
         lines = []
         for _ in range(self.random.choice([1, 2, 3] if not held else [0, 1, 1, 2] if len(held) < DEEPEST else [0])):
-            lock, mode = self.random.choice(LOCKS), self.random.choice('sx')
+            lock, mode = self.random.choice(LOCKS), self.random.choice(MODES)
+            if mode[0] == 'p':      # one number for each lock: who says first that it is in need not have come first
+                mode = dict(zip(LOCKS, ('p1', 'p2', 'p2', 'p3')))[lock]
             have = [has for what, has in held if what == lock]
             if have and mode == 'x' and 'x' not in have:
                 continue
+            taken = not have or not covers(have, mode)
             inner = self.script(name, held + [(lock, mode)])
-            if not have:    # its parent is the sage-flock that holds the lock for it
+            if taken:       # its parent is the sage-flock that holds the lock for it
                 write(inner, 'echo "%s in %s %s $PPID"\n%s\necho "%s leaves %s $PPID"' % (
                     name, lock, mode, read(inner), name, lock))
-            lines.append("sh -c '%s' sh -%s %s sh %s" % (WANTS % ('%s wants %s $$' % (name, lock)), mode, lock, inner))
+            lines.append("sh -c '%s' sh %s %s sh %s" % (
+                WANTS % ('%s wants %s $$' % (name, lock)), OPTIONS[mode], lock, inner))
             lines.append('case $? in 0 | 125) ;; *) echo "ended otherwise" ;; esac')
         self.scripts += 1
         path = os.path.join(self.folder, 'script-%d' % self.scripts)
@@ -456,6 +491,9 @@ class Free(object):
                 for process, lock, mode in inside.values():
                     if lock == words[2] and 'x' in (mode, words[3]):
                         raise Wrong('%s is in %s beside %s' % (words[0], lock, process))
+                members = [one for one in inside.values() if one[1] == words[2] and one[2][0] == 'p']
+                if words[3][0] == 'p' and len(members) >= int(words[3][1:]):
+                    raise Wrong('%s is in the pool %s beside %d' % (words[0], words[2], len(members)))
                 inside[int(words[4])] = (words[0], words[2], words[3])
             elif words[1:2] == ['leaves']:
                 del inside[int(words[3])]

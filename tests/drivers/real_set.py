@@ -1,11 +1,12 @@
-"""Seven C libraries from Debian's source packages, built by the package rules: as people would, and with kills.
+"""Seven C libraries from Debian's source packages, built by the package rules: as people do, and with kills.
 
     real_set.py [--kills=25] [--seed=N] [--jobs=4] [--check=no]
 
 Their archives and Debian's patches to them are fetched through apt's own mirror; without apt, cmake or the network, it
 says so and ends with 77.  They are built and checked, upgraded, killed at random moments while they are rebuilt, and
-uninstalled; after each the tree must be right: the programs work, each library is found, in the tree if it is of the
-tree, and every file is in one manifest and every file of a manifest is there.  PYTHON and MAKE are heeded.
+uninstalled.  After each step the tree must be right: the programs work and find their libraries, those of the tree in
+the tree; each file is in one manifest, and each file of a manifest is there.  PYTHON and MAKE are the interpreter and
+the make.
 """
 
 import os
@@ -102,13 +103,13 @@ def sources(folder):
         # A mirror may lack the newest patches, and yet have what they are for.
         found[debian] = [(words[1], words[3].partition(':')[2]) for words in lines
                          if len(words) == 4 and os.path.exists(folder + '/fetched/' + words[1])]
-        if not [file for file, _ in found[debian] if '.orig.tar.' in file]:
+        if not any(['.orig.tar.' in file for file, _ in found[debian]]):
             return None
     return found
 
 
 def output_of(words, said=b''):
-    """What a command has to say on its standard output, bytes, told `said` on its standard input."""
+    """What a command prints on its standard output, bytes, given `said` on its standard input."""
     with open(os.devnull, 'w') as nothing:
         process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=nothing,
                                    shell=not isinstance(words, list))

@@ -1,9 +1,9 @@
-"""Stands in for Cygwin's rebase: rewrites each DLL on the list in place, and fails if meanwhile another came, went, or
-was touched by somebody else.
+"""Stands in for Cygwin's rebase: rewrites each DLL on the list in place, and fails if meanwhile a DLL is added, removed
+or touched by another process.
 
     rebase-stand-in.py -O -T LIST
 
-REBASE_STAND_IN says how the time passes meanwhile: a shell command.
+REBASE_STAND_IN is a shell command to run meanwhile.
 """
 
 import os

@@ -3,12 +3,12 @@
     report_browser.py find           the two programs it needs, or status 1
     report_browser.py try PAGE       what the page does: see `Trial`
     report_browser.py narrow PAGE    what it does on a phone: see `Narrow`
-    report_browser.py big PAGE       how long each thing takes there: see `Big`
-    report_browser.py answer PAGE    its first sentence, and which locks it begins with
+    report_browser.py big PAGE       how long a big page takes: see `Big`
+    report_browser.py answer PAGE    its first sentence, and the locks that it shows first
     report_browser.py frames PAGE    milliseconds between frames while it is zoomed and moved
     report_browser.py shot PAGE PNG light|dark [WIDTH HEIGHT [SCRIPT]]
 
-It speaks to chromedriver in WebDriver's own words over HTTP, on this machine and no other.
+It talks to chromedriver by the WebDriver protocol over HTTP, on this machine only.
 """
 
 import base64
@@ -434,9 +434,9 @@ class Trial(object):
             self.say('focus', '%s %s' % (name, 'yes' if with_focus != without else 'no'))
 
     def slots(self):
-        for time in (0.5, 1.75, 2.5, 4.12, 4.5, 5.25, 6):
+        for at in (0.5, 1.75, 2.5, 4.12, 4.5, 5.25, 6):
             self.say('slots', self.browser.run('slots.point(timeline.x(arguments[0]));'
-                                               'return slots.said.textContent', time))
+                                               'return slots.said.textContent', at))
         self.say('slots-legend', self.text('slots-legend'))
 
     def sums(self):

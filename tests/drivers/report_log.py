@@ -1,4 +1,4 @@
-"""Logs for the tests of sage-flock-report, and judges of what comes out.
+"""Logs for the tests of sage-flock-report, and checks of its output.
 
     build [KIND]           prints a build's log whose sums are known: see `_BUILD`; KIND
                            wall       without the clock that is never set back, as Python 2 writes it
@@ -9,10 +9,10 @@
                            calm       without the calls that waited
                            cut        the same lines with rubbish in between
     many N                 prints about N events of a build with unequal jobs, locks of all kinds and waits
-    write FILE WRITERS N   so many processes write N lines in all, through events.Log
+    write FILE WRITERS N   WRITERS processes write N lines in all, through events.Log
     whole FILE WRITERS N   status 0 if that log is whole: no line torn, none lost
     trace FILE             status 0 if FILE is a Chrome trace that viewers can show
-    page FILE              prints the commands that the page FILE holds, one JSON string a line
+    page FILE              prints the commands in the page FILE, one JSON string per line
 """
 
 import heapq

@@ -1,8 +1,8 @@
-"""A server of the files of a folder that does to them what their place says; says its port, then serves until killed.
+"""Serves the files of a folder, each in the way that its path says; prints its port, then serves until killed.
 
-    plain    whole; a Range is heeded        norange  whole, whatever is asked for
-    short    ends in the middle              halves   half of what is asked for, and a Range is heeded
-    long     says it is shorter than it is   other    another file
+    plain    whole; honours a Range          norange  whole, whatever is asked for
+    short    ends in the middle              halves   half of what is asked for; honours a Range
+    long     longer than it says             other    another file
     stalls   half of it, and then nothing    silent   no answer
     garbage  no HTTP                         gate     says 'asked for' on events, and waits at the gate `served`
 """

@@ -1,4 +1,4 @@
-"""Stands in for sage-flock, for showing what that is for: it takes no lock, or with STAND_IN=flock leaves it to flock(1)."""
+"""Stands in for sage-flock, to show what happens without it: takes no lock, or with STAND_IN=flock that of flock(1)."""
 
 import os
 import sys

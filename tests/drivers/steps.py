@@ -1,15 +1,15 @@
-"""The orders that the sidecar's protocol rests on, looked at between any two system calls.
+"""The orders that the sidecar's protocol relies on, checked between any two system calls.
 
     steps.py
 
-One process plays all: an *owner* takes a lock, waits for it, lets it go, or reads the records; and after each system
-call that it makes an *observer* with descriptors of its own reads the records, as any other process might just then.
+One process plays both parts: an *owner* takes a lock, waits for it, drops it, or reads the records; and after each of
+its system calls an *observer* with descriptors of its own reads the records, as any other process might just then.
 (flock(2) locks belong to open files, not to processes, so one process is as good as two.) What must hold at every step:
 
 * a live `h` record: its lock is held; a live `w` record: the gate is held;
 * while the owner takes a lock, the lock held and the gate free: its `h` record is there;
-* a reader takes no dead record for live and no live or newborn one for dead, though others read at the same time;
-* the pointers of a waiter are there when it looks for rings, and whoever sees it hold sees none.
+* a reader takes no dead record for live, and no live or newborn one for dead, even if others read at the same time;
+* the pointers of a waiter are there when it looks for rings, and gone when it is seen to hold.
 """
 
 import fcntl
@@ -72,7 +72,7 @@ class Steps(object):
 
 
 class Stage(object):
-    """A lock `x.lock` in an empty folder, and what an observer can tell of it."""
+    """A lock `x.lock` in an empty folder, and what an observer sees of it."""
 
     def __init__(self):
         self.folder = os.path.realpath(tempfile.mkdtemp())
@@ -125,7 +125,7 @@ def test_taken_at_once_and_released(stage):
         with Steps(stage.look):
             hold.release()
         if stage.look():
-            raise AssertionError('who has let go is seen')
+            raise AssertionError('a process that has dropped the lock is seen to hold it')
 
 
 def test_taken_without_the_gate(stage):

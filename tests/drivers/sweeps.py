@@ -1,20 +1,20 @@
-"""Requesters of coalesced sweeps in random schedules, each one's answer checked.
+"""Random schedules of coalesced sweeps, with the answer of each requester checked.
 
     sweeps.py COUNT SEED [-- SAGE-FLOCK...]
 
-A schedule is a play of dice: launch a requester, let the running sweep succeed
-or fail, kill it, kill a requester, let somebody work under the shared lock and
-a requester ask later as of the mark that this left.  Sweeps run until they are told to end, and
-mostly each requester gets the time to say that it waits, so they come at every
-moment of a sweep.  What is checked, of each requester:
+A schedule chooses at random: launch a requester, let the running sweep succeed
+or fail, kill it, kill a requester, or let a worker work under the shared lock
+and a requester ask later as of the mark that it left.  Sweeps run until the
+schedule ends them, and most requesters get the time to say that they wait, so
+they come at any time of a sweep.  What is checked:
 
-* Who returns 0 was covered: of its key, a sweep has succeeded that began
-  after it was launched, or after the work was done whose mark it brings.
-* Who returns anything else, and was not killed, ran a sweep of its own, and
-  that is how it ended.
-* Never do two sweeps run at the same time, whatever their keys.
+* If a requester returns 0, it was covered: a sweep of its key has succeeded
+  that started after it was launched, or after the work of its mark was done.
+* If it returns anything else, and was not killed, it ran a sweep of its own,
+  and that is how the sweep ended.
+* No two sweeps ever run at the same time, whatever their keys.
 
-Exit status 1, and a line, when something of this does not hold.
+Exit status 1, and a line, if any of this does not hold.
 """
 
 import os
@@ -25,7 +25,7 @@ import signal
 from processes import PATIENCE, Children, Wrong, command_behind, drive, expect, in_a_folder
 
 KEYS = ('dll', 'index')
-# A sweep says what it does on 7, and is told on 8 how to end.
+# A sweep says what it does on 7, and reads on 8 how to end.
 SWEEP = 'echo "begins $1 $2 $$" >&7; read -r status <&8; echo "ends $2 $status" >&7; exit "$status"'
 
 
@@ -37,7 +37,7 @@ class Sweep(object):
         self.requester = requester
         self.pid = pid
         self.began = moment
-        self.status = None      # what it was told to end with
+        self.status = None      # the status that it is to end with
         self.ended = False
 
 
@@ -119,8 +119,8 @@ class Schedule(object):
                             self.environment, {7: self.says})
 
     def _let_them_ask(self):
-        """Whoever was launched has asked by now: it waits, or it is its turn."""
-        while [pid for pid in self._alive() if pid not in self.heard_of]:
+        """Until every requester has asked: it waits, or has its turn."""
+        while not self.heard_of.issuperset(self._alive()):
             self._hear(0.05)
             self._reap()
 

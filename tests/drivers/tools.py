@@ -1,12 +1,12 @@
-"""Instruments for the tests: what a shell cannot do to a process, or cannot see of it.
+"""Small programs for the tests: what a shell cannot do to a process, or see of it.
 
-    rival FILE          status 0 if flock(2) gives FILE's lock exclusively and at once, 1 if somebody has it
-    released FILE       status 0 as soon as it does, 1 if it does not within PATIENCE seconds
+    rival FILE          status 0 if flock(2) gives FILE's lock exclusively at once, 1 if it is held
+    released FILE       status 0 as soon as flock(2) gives it, 1 if it does not within PATIENCE seconds
     hold FILE CMD...    becomes CMD, holding FILE's lock by plain flock(2)
-    fate CMD...         runs CMD with all signals at their defaults and says how it ended: "exit 3", "signal 15",
+    fate CMD...         runs CMD with all signals at their defaults and prints how it ended: "exit 3", "signal 15",
                         "signal 6, core"
     ignoring SIG CMD... becomes CMD, with the signal of that number ignored and all others at their defaults
-    terminal KEY CMD... runs CMD on a terminal of its own and presses control-KEY when it says "ready"; says
+    terminal KEY CMD... runs CMD on a terminal of its own and presses control-KEY when it says "ready"; prints
                         what it said, and how it ended
     screen COLS CMD...  runs CMD on a terminal of its own, so many columns wide; says what it said, colours and all
     clock               the time of day in milliseconds

@@ -2,11 +2,11 @@
 
     chaos.py [--rounds=200] [--workers=6] [--lease=5] [--pause=7] [--shared=0.3] [--seed=N] [--quiet-servers]
 
-The workers take and drop one lock, each over and over, until together they have been inside so often.  Meanwhile, over
-and over: the leader is stopped for --pause seconds and goes on; a member is killed and restarted.  A witness
-(witness.py) under the lock notes who is inside together.  It fails if ever two were that must not be, if anybody is
-stuck, or if a command or its wrapper ends as it should not.  Said at the end: how many rounds, how many of them lost
-the lock and were stopped for it, and how long nobody came in while the leader was paused, or while a member was killed.
+The workers take and drop one lock, over and over, until together they have been inside --rounds times.  Meanwhile, over
+and over, the leader is stopped for --pause seconds and continued, and a member is killed and restarted.  A witness
+(witness.py) under the lock notes which are inside together.  It fails if two were that exclude each other, if a worker
+is stuck, or if a command or its wrapper ends as it should not.  Printed at the end: the number of rounds, how many of
+them lost the lock and were stopped, and how long nobody came in while the leader was paused or a member was killed.
 
 The interpreter under test is PYTHON.
 """

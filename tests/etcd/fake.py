@@ -1,19 +1,19 @@
-"""A server that is not what one hopes for in the place of etcd.
+"""A server that misbehaves in the place of etcd.
 
     fake.py FILE MODE [PORT]
 
-Listens on loopback, writes its address to FILE and says `ready`.  MODE, what becomes of a request:
+Listens on loopback, writes its address to FILE and says `ready`.  MODE says how a request is answered:
 
-    garbage    is answered by bytes that are no HTTP
-    length     by a reply of a length with thousands of digits
+    garbage    by bytes that are no HTTP
+    length     by a reply whose length has thousands of digits
     page       by an HTML page
-    list       by JSON that is none of etcd's
+    list       by JSON that etcd never sends
     half       by the first half of a reply without a length
     broken     by HTTP 502
-    empty      by nothing: the connection is closed
+    empty      not at all: the connection is closed
     endless    by a reply that does not end
-    twice      every other one is passed on to the etcd at PORT, and its answer is thrown away; the one in between, and
-               watches, get theirs: so all who do not give up have everything done twice
+    twice      by the etcd at PORT, but every other answer is thrown away, except for watches: a client that tries again
+               has everything done twice
 """
 
 import socket

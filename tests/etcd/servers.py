@@ -2,9 +2,9 @@
 
     servers.py FOLDER [--members=N] [--tls]
 
-Starts a cluster on loopback that keeps all it has in FOLDER, writes its members' addresses to FOLDER/address, their
-process ids to FOLDER/0.pid..., says `ready`, and ends with them when it is told to (TERM) or its parent is gone.
---tls: with certificates from FOLDER/ca.pem, FOLDER/server.pem, FOLDER/server.key; clients must have one of that CA.
+Starts a cluster on loopback that keeps its data in FOLDER, writes its members' addresses to FOLDER/address and their
+process ids to FOLDER/0.pid..., says `ready`, and ends with them on TERM or when its parent is gone.
+--tls: with certificates from FOLDER/ca.pem, FOLDER/server.pem, FOLDER/server.key; clients need one of that CA.
 """
 
 import json

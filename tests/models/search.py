@@ -1,15 +1,15 @@
-"""Exhaustive search: every state that a model can come to, breadth first.
+"""Exhaustive search: every state that a model can reach, breadth first.
 
 A model is an object with
 
     start           its first state, any value that can be hashed
     steps(state)    a list of (name, state): every step that may come next
     wrong(state)    what is wrong with the state, in words, or None
-    ended(state)    is all well and over?
+    ended(state)    has everything ended well?
 
-A state without steps that has not ended is a deadlock.  One from which no way
-leads to an end is as bad, and is found, too.  The shortest way to the first
-trouble is told, step by step.
+A state without steps that has not ended is a deadlock.  A state from which no
+way leads to an end is as bad, and is found, too.  The shortest way to the
+first error is printed, step by step.
 """
 
 

@@ -5,30 +5,30 @@ around a command; no lock at all makes it a free job.  Each lock is taken by
 one process: `ours` and `shared` are sage-flock with its guardian, `plain` is
 flock(1).  Those processes pass through stages named after the code:
 
-    ask       at once if nobody is in the way; else ours lends: Loan()
+    ask       at once if the lock is free; else ours lends: Loan()
     wait      in flock(2), for the lock
     go        Loan.go(): until there is a token or the overdraft
     run       the command runs: work, and then the next lock of the nest
-    after     it works on, once that is done
-    release   Loan.end() is said, and the lock is dropped
-    linger    Loan.linger(), for itself and for what was lent under it
+    after     the rest of the command, once the inner lock is done
+    release   Loan.end(), and the lock is dropped
+    linger    Loan.linger(), for its own slot and those lent under its lock
 
 and a guardian, from slots._become_guardian on:
 
-    alone     alone(): gives up all that it inherited, the lock first
-    write     puts a token into the pool, unless the wait is over
+    alone     alone(): closes all that it inherited, the lock first
+    write     puts a token into the pool, unless the wait has ended
     giving    closes the pool's write end
-    heard     waits to be told, or for the waiter's death
+    heard     waits for the waiter's word, or its death
     owing     takes a token, or sees that make is gone; has or tries for the overdraft
     answered  it has ended
 
-A time limit may pass at any moment where the code has it short, else only
-when nothing else can happen.  Any process may be killed at any stage; its
-command runs on.  (But not a guardian and its waiter, before there is a new
-guardian: then the debt is lost.)  To be shown: no deadlock, an end can be reached from
-everywhere, at every moment the tokens add up, nobody keeps make from ending,
-no slot is lent when make counts its tokens, and never more than one job is at
-work beyond -j, but for one more each that a kill or a passed limit allows.
+A short time limit may pass at any time, a long one only when nothing else can
+happen.  Any process may be killed at any stage; its command runs on.  (But not
+a guardian and its waiter before there is a new guardian: then the debt is
+lost.)  To be shown: there is no deadlock, and an end can be reached from every
+state; the tokens always add up; nothing keeps make from ending; no slot is
+lent when make counts its tokens; and no more than one job beyond -j is at work,
+plus one for each kill and each passed limit.
 """
 
 import sys
@@ -38,7 +38,7 @@ from search import report
 WRITES = ('alone', 'write', 'giving', 'kept')   # a guardian that has the pool's write end open
 OWES = ('giving', 'heard', 'owing', 'killed', 'kept', 'mine')
 NOTHING = ('', 'answered')
-# A guardian: its stage, what it was told, has it the overdraft, does a dead waiter's lock hang on it.
+# A guardian: its stage, its waiter's last word, has it the overdraft, does a dead waiter's lock hang on it.
 NOBODY = ('', '', False, False)
 
 
@@ -64,7 +64,7 @@ class Slots(object):
         self.kills = kills
         names = sorted(set([lock for nest in jobs for lock, _ in nest]))
         self.locks = [[names.index(lock) for lock, _ in nest] for nest in self.nests]
-        self.plain = bool([nest for nest in jobs if 'plain' in [kind for _, kind in nest]])
+        self.plain = any([kind == 'plain' for nest in jobs for _, kind in nest])
         begun = tuple([('idle', (), (NOBODY,) * len(nest)) for nest in self.nests])
         # pool, is make's own slot free, who has each lock, jobs (slot, stages of its processes, their guardians),
         # make, kills left, limits passed
@@ -93,7 +93,7 @@ class Slots(object):
         for lock, owner in enumerate(owners):
             if 'orphan' in owner:
                 yield 'orphan under %d ends' % lock, self._from(state).own(lock, _without(owner, 'orphan'))
-        if make == 'works' and not [job for job in jobs if job[0] != 'back']:
+        if make == 'works' and all([job[0] == 'back' for job in jobs]):
             yield 'make counts its tokens', self._from(state).make_is('counts')
         elif make == 'counts' and not self._writers(state):
             yield 'make ends', self._from(state).make_is('gone')
@@ -156,8 +156,8 @@ class Slots(object):
         if 'plain' in [kind for _, kind in self.nests[at][:depth]]:
             return True
         lock = self.locks[at][depth]
-        return bool([one for one, (_, stages, _) in enumerate(state[3]) if stages and stages[-1] == 'wait' and
-                     self.nests[one][len(stages) - 1][1] == 'plain' and self.locks[one][len(stages) - 1] == lock])
+        return any([stages and stages[-1] == 'wait' and self.nests[one][len(stages) - 1][1] == 'plain' and
+                    self.locks[one][len(stages) - 1] == lock for one, (_, stages, _) in enumerate(state[3])])
 
     def _long_limits(self, state):
         for at, (_, stages, _) in enumerate(state[3]):
@@ -168,28 +168,28 @@ class Slots(object):
                 yield name + 'leaves, limit passed', self._from(state).passed().finish(at)
 
     def _guardian(self, state, at, depth, guardian):
-        stage, told, overdrawn, _ = guardian
+        stage, word, overdrawn, _ = guardian
         name = 'guardian %d.%d ' % (at, depth)
         if stage == 'alone':
             after = self._from(state).guard(at, depth, 'write')
             yield name + 'is alone', after if self.mutation == 'keeps the lock' else after.let_go(at, depth)
-        elif stage == 'write' and told:
+        elif stage == 'write' and word:
             yield name + 'is not needed', self._from(state).let_go(at, depth).guard(at, depth, 'answered')
         elif stage == 'write':
             kept = self.mutation == 'keeps the pool'
             yield name + 'lends', self._from(state).put(1).guard(at, depth, 'kept' if kept else 'giving')
         elif stage == 'giving':
             yield name + 'closes the write end', self._from(state).guard(at, depth, 'heard')
-        elif stage == 'heard' and told:
+        elif stage == 'heard' and word:
             yield name + 'hears', self._from(state).guard(at, depth, 'owing')
-        elif stage == 'owing' or stage == 'kept' and told:
+        elif stage == 'owing' or stage == 'kept' and word:
             if state[0]:
                 yield name + 'takes a token', self._from(state).put(-1).let_go(at, depth).guard(at, depth, 'answered')
             elif state[4] == 'gone':
                 yield name + 'sees that make is gone', self._from(state).let_go(at, depth).guard(at, depth, 'answered')
-            if told == 'end' and overdrawn:
+            if word == 'end' and overdrawn:
                 yield name + 'returns the overdraft', self._from(state).guard(at, depth, stage, overdrawn=False)
-            elif told != 'end' and not _overdrawn(state[3]) and self.mutation not in ('goes at once', 'no overdraft'):
+            elif word != 'end' and not _overdrawn(state[3]) and self.mutation not in ('goes at once', 'no overdraft'):
                 yield name + 'takes the overdraft', self._from(state).guard(at, depth, stage, overdrawn=True)
 
     def _kills(self, state):
@@ -246,8 +246,7 @@ class Slots(object):
         return None
 
     def ended(self, state):
-        return state[4] == 'gone' and not [
-            guardian for job in state[3] for guardian in job[2] if guardian[0] not in NOTHING]
+        return state[4] == 'gone' and all([guardian[0] in NOTHING for job in state[3] for guardian in job[2]])
 
 
 class _State(object):
@@ -313,11 +312,11 @@ class _State(object):
     def push(self, at):
         return self._job(at, stages=self.jobs[at][1] + ('ask',))
 
-    def guard(self, at, depth, stage, told=None, overdrawn=None, keeps=None):
+    def guard(self, at, depth, stage, word=None, overdrawn=None, keeps=None):
         guardian = self.jobs[at][2][depth]
         if stage == 'answered':
-            told, overdrawn, keeps = '', False, False
-        after = [old if new is None else new for old, new in zip(guardian, (stage, told, overdrawn, keeps))]
+            word, overdrawn, keeps = '', False, False
+        after = [old if new is None else new for old, new in zip(guardian, (stage, word, overdrawn, keeps))]
         return self._job(at, guardians=_changed(self.jobs[at][2], depth, tuple(after)))
 
     def lend(self, at, depth):
@@ -327,7 +326,7 @@ class _State(object):
 
     def tell(self, at, depth, word):
         stage = self.jobs[at][2][depth][0]
-        return self if stage in NOTHING else self.guard(at, depth, stage, told=word)
+        return self if stage in NOTHING else self.guard(at, depth, stage, word=word)
 
     def over(self, at, depth):
         """The command of the process at `depth` has ended."""
@@ -355,7 +354,7 @@ class _State(object):
             if self.jobs[at][2][depth][0] == 'mine' and self.pool:
                 self.put(-1).guard(at, depth, 'answered')
         stages = stages[:-1]
-        if stages == ('dead',):         # nobody sees it: the last copy of his lock is closed
+        if stages == ('dead',):         # nobody sees it: the last copy of its lock is closed
             lock = self.model.locks[at][0]
             return self.own(lock, _without(self.owners[lock], self.model.nests[at][0][1]))._job(at, stages=())
         if stages:

@@ -11,11 +11,11 @@ code:
     succeeded   succeeded(): done = n
     release     the lock is dropped, the command's status returned
 
-Anyone may be killed at every step; the command of a killed one runs on and
-keeps the lock.  The file may get lost or be garbled at any moment.
+A requester may be killed at any step; its command then runs on and keeps the
+lock.  The file may be lost or garbled at any time.
 
-To be shown: whoever returns 0 was covered by a successful run that started
-after it asked.
+To be shown: a requester that returns 0 was covered by a successful run that
+started after it asked.
 """
 
 import sys
@@ -154,7 +154,7 @@ class Sweeps(object):
         return None
 
     def ended(self, state):
-        return not state[3] and not [one for one in state[2] if one[0] not in ('over', 'returned 0')]
+        return not state[3] and all([one[0] in ('over', 'returned 0') for one in state[2]])
 
 
 def _changed(values, at, value):

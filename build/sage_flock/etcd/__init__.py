@@ -15,7 +15,7 @@ from sage_flock.etcd.http import Refused, Unreachable, decoded, encoded
 from sage_flock.etcd.queue import HASTE, Place, Queue, folder_end, put, span, whole_queue
 from sage_flock.python import signal
 from sage_flock.messages import USAGE, Failure, duration, say
-from sage_flock.request import EXCLUSIVE, Hold, held
+from sage_flock.request import EXCLUSIVE, POOL, SHARED, Hold, held, strongest
 
 gc.enable()         # who talks with servers may live for long
 
@@ -47,7 +47,7 @@ def users(name, url):
     rows = []
     for state, entries in (('holds', queue.holders()), ('waits', queue.waiters())):
         for one in entries:
-            rows.append({'state': 'lost' if one in queue.ghosts else state, 'mode': one.mode,
+            rows.append({'state': 'lost' if one in queue.ghosts else state, 'mode': one.mode, 'most': one.most,
                          'pid': one.pid, 'host': one.host, 'package': one.package or None, 'command': one.command,
                          'seconds': round(max(0, time.time() - queue.since(one)), 1)})
     return rows
@@ -75,7 +75,7 @@ class Lock(object):
         if request.quiet:
             self.client.on_silence = None
         ancestors = held()
-        if self._covered(request.mode, ancestors):
+        if self._covered(request, ancestors):
             request.note('got', nested=True, lent=False)
             return EtcdHold(self, None, ancestors, nested=True)
         self.place = Place(self.client, self.path, request, _lease_seconds())
@@ -111,7 +111,7 @@ class Lock(object):
         request.note('got', nested=False, lent=loan is not None)
         return EtcdHold(self, self.place, ancestors, loan=loan)
 
-    def _covered(self, mode, ancestors):
+    def _covered(self, request, ancestors):
         """Does a lock held by an ancestor cover this call?"""
         ids = [key.rpartition('/')[2] for key in ancestors
                if key.startswith(_SCHEME) and _parsed(key.rpartition('//run/')[0])[1] == self.path]
@@ -119,10 +119,7 @@ class Lock(object):
             return False
         queue = self.queue()
         modes = [one.mode for one in queue.places if one.id in ids and one.id in queue.runs]
-        if modes and mode == EXCLUSIVE and EXCLUSIVE not in modes:
-            raise Failure(self.name, 'held shared by the command that this one runs under, '
-                          'so an exclusive lock would wait for itself')
-        return bool(modes)
+        return request.is_covered(strongest(modes), self.name)
 
 
 class EtcdHold(Hold):

@@ -17,7 +17,7 @@ import posix
 import select
 import time
 
-from sage_flock import python, slots
+from sage_flock import proc, python, slots
 from sage_flock.etcd.http import Refused, Unreachable
 from sage_flock.python import now, signal
 from sage_flock.messages import reason, say
@@ -120,53 +120,17 @@ class _Life(object):
 
     def _stop(self):
         """Stop the command and its descendants: TERM, a grace, KILL."""
-        doomed = _family(self.process)
+        doomed = proc.family(self.process)
         for number, patience in ((signal.SIGTERM, _GRACE * self.lease.seconds),
                                  (signal.SIGKILL, _DEATH)):
             for pid, born in doomed:
-                if _birth(pid) == born:
+                if proc.birth(pid) == born:
                     _send(pid, number)
                     _send(pid, signal.SIGCONT)
             until = now() + patience
-            while now() < until and [pid for pid, born in doomed if _birth(pid) == born]:
+            while now() < until and [pid for pid, born in doomed if proc.birth(pid) == born]:
                 time.sleep(_LOOK)
-            doomed = sorted(set(doomed + _family(self.process)))
-
-
-def _family(pid):
-    """The process `pid` and its descendants, as (pid, when it was born)."""
-    children = {}
-    try:
-        names = [name for name in posix.listdir('/proc') if name.isdigit()]
-    except OSError:
-        names = []
-    for name in names:
-        children.setdefault(_fields(int(name))[1], []).append(int(name))
-    found = [pid]
-    for one in found:           # which grows meanwhile
-        found.extend(children.get(str(one), []))
-    return [(one, _birth(one)) for one in found if _birth(one)]
-
-
-def _birth(pid):
-    """When the process was born, in any unit; None if there is none."""
-    state, _, born = _fields(pid)
-    if born is None:
-        try:
-            posix.kill(pid, 0)
-            return None if posix.access('/proc/self/stat', posix.R_OK) else '?'
-        except OSError:
-            return None
-    return None if state in 'ZX' else born
-
-
-def _fields(pid):
-    """State, parent and birth of the process, as /proc tells; None each if not."""
-    try:
-        words = python.text(python.read_file('/proc/%d/stat' % pid, 4096)).rpartition(')')[2].split()
-        return words[0], words[1], words[19]
-    except (OSError, IndexError):
-        return None, None, None
+            doomed = sorted(set(doomed + proc.family(self.process)))
 
 
 def _send(pid, number):

@@ -7,10 +7,11 @@ P//queue/MODE/ID  Somebody's place in the queue, from asking to releasing.  It
 P//run/MODE/ID    Under that place a command runs.  Bound to nothing.
 P//sweep/KEY      The two numbers of sweeps.py.
 
-MODE is `shared` or `exclusive`; ID is the lease's, random, and never recurs.
+MODE is `shared`, `exclusive` or `pool`; ID is the lease's, random, and never recurs.
 A place is as old as its create_revision, for etcd puts all changes into one
 order (https://etcd.io/docs/latest/learning/api/).  An exclusive one waits until it is the oldest, a shared one until no
-exclusive one is older.
+exclusive one is older, and one of a pool until no exclusive one is older, none
+of the pool that still waits is, and fewer are inside than it lets in.
 
 Run keys are there because a lease can end while the command runs on: it takes
 the keeper (keeper.py) a moment to stop it.  A run key without a place is
@@ -31,7 +32,7 @@ import time
 from sage_flock import python
 from sage_flock.etcd.http import NOT_FOUND, Refused, Unreachable, decoded, encoded
 from sage_flock.python import now
-from sage_flock.request import EXCLUSIVE, SHARED, parse, text_for
+from sage_flock.request import EXCLUSIVE, MODES, POOL, SHARED, most_in, parse, text_for
 from sage_flock.messages import shortened
 
 _RENEWALS = 5       # tries to renew a lease in its length
@@ -102,16 +103,20 @@ class Place(object):
         self.client = client
         self.lock_path = path
         self.mode = request.mode
+        self.most = request.most
         self.lease = None
         self._seconds = seconds
         self._text = 'host %s\npid %d\n%s' % (posix.uname()[1], posix.getpid(), text_for(request))
 
     def join(self, wait):
         """Queue up, under a new lease; None when we are in at once, else the
-        Queue.  Without `wait`: only if we are in at once."""
+        Queue.  Without `wait`: only if we are in at once, or for a look at a pool."""
+        wait = wait or self.mode == POOL
         while True:
             try:
-                return self._join(wait)
+                queue = self._join(wait)
+                # No transaction can count: whoever finds a pool in use looks once more, from its place.
+                return self.enter() if self.mode == POOL and queue and not queue.before(self) else queue
             except PlaceLost:       # a lease that ended so soon: its server was away
                 pass
 
@@ -166,8 +171,8 @@ class Place(object):
 
     def _in_the_way(self):
         """The folders where, for our turn, nobody older may be."""
-        mode = EXCLUSIVE + '/' if self.mode == SHARED else ''
-        return ['%s//%s/%s' % (self.lock_path, what, mode) for what in ('queue', 'run')]
+        modes = {SHARED: [EXCLUSIVE + '/'], POOL: [EXCLUSIVE + '/', POOL + '/']}.get(self.mode, [''])
+        return ['%s//%s/%s' % (self.lock_path, what, mode) for what in ('queue', 'run') for mode in modes]
 
     def _run(self):
         return put(self.run_key, self._since_now())
@@ -233,12 +238,21 @@ class Queue(object):
 
     def before(self, place):
         """Those whom the Place `place` waits for, the last in line first."""
-        return [one for one in reversed(self.places) if one.revision < place.revision and
-                _conflict(one, place)] + [one for one in self.ghosts if _conflict(one, place)]
+        older = [one for one in reversed(self.places) if one.revision < place.revision]
+        found = [one for one in older + self.ghosts if _conflict(one, place)]
+        if place.mode == POOL:
+            found += [one for one in older if one.mode == POOL and one.id not in self.runs]
+            inside = self.members()
+            found += inside if len(inside) >= place.most else []
+        return found
 
     def holders(self):
         """Whose command runs, as far as is known: places and ghosts."""
         return self.ghosts + [one for one in self.places if one.id in self.runs]
+
+    def members(self):
+        """Who of a pool is inside."""
+        return [one for one in self.holders() if one.mode == POOL]
 
     def since(self, one):
         """When `one` came to what it does now, seconds since the epoch."""
@@ -265,6 +279,7 @@ class Entry(object):
         fields = parse(self.value)
         self.command = shortened(fields.get('command', '?'), 200)
         self.package = shortened(fields.get('package', ''), 40)
+        self.most = most_in(fields.get('most', '')) if self.mode == POOL else None
         self.host = shortened(fields.get('host', '?'))
         self.pid = int(fields['pid']) if python.is_number(fields.get('pid', '')) else None
         try:
@@ -281,7 +296,7 @@ class Entry(object):
 def _is_one(key):
     """Does `key` read as an Entry's does?  Anybody may have put it there."""
     words = key.rpartition('//')[2].split('/')
-    return len(words) == 3 and words[1] in (SHARED, EXCLUSIVE)
+    return len(words) == 3 and words[1] in MODES
 
 
 def whole_queue(path):

@@ -12,10 +12,10 @@ import time
 from sage_flock import command, lines, slots  # noqa: F401
 from sage_flock.etcd import keeper  # noqa: F401
 from sage_flock.etcd.http import Unreachable, encoded
-from sage_flock.etcd.queue import PlaceLost
+from sage_flock.etcd.queue import PlaceLost, whole_queue
 from sage_flock.python import now
-from sage_flock.request import EXCLUSIVE, SHARED
-from sage_flock.messages import duration, first_reminder, say
+from sage_flock.request import EXCLUSIVE, POOL
+from sage_flock.messages import duration, first_reminder, say_garbled
 
 _PAUSE = 0.5        # seconds after a watch that failed at once
 
@@ -28,6 +28,7 @@ def wait(lock, queue, request, ancestors):
     """
     watch = _Watch(lock, request)
     watch.say('waiting for', queue)
+    say_garbled()
     request.note('waiting', **{'for': [one.pid for one in queue.holders()]})
     loan = slots.lend(queue, ancestors)
     try:
@@ -37,8 +38,7 @@ def wait(lock, queue, request, ancestors):
             loan.leave(request.note)
         raise
     if not got:
-        if not request.quiet:
-            say('%s: not got within %s' % (lock.name, duration(request.seconds)))
+        lines.say_not_got(request, lock.name, _in_the_way(watch.queue, lock.place))
         lock.place.leave()
         if loan:
             loan.leave(request.note)
@@ -66,11 +66,12 @@ class _Watch(object):
     def say(self, doing, queue):
         """The waiting line: for whom, which lock, and who is in the way."""
         if not self.request.quiet:
-            lines.say_waiting(self.request, self.lock.name, doing, *_in_the_way(queue, self.place))
+            lines.say_waiting(self.request, self.lock.name, doing, _in_the_way(queue, self.place))
 
     def until_in(self, queue):
         """True once we are in; False past the time limit."""
         while queue:
+            self.queue = queue
             if not self._until_change(queue):
                 return False
             try:
@@ -95,7 +96,7 @@ class _Watch(object):
                 if now() >= self.place.lease.due and not self._renew():
                     break
                 due = min(self.place.lease.due, self.began + self.reminder, self._limit())
-                if _tells_of_change(stream, due - now()):
+                if _tells_of_change(stream, due - now(), self.place.mode):
                     break
             return True
         finally:
@@ -110,17 +111,19 @@ class _Watch(object):
         before = queue.before(self.place)
         if not before:          # a key that is none of ours is in the way
             return None
-        return self.client.stream('/v3/watch', {'create_request': {
-            'key': encoded(before[0].key), 'start_revision': str(queue.revision + 1)}})
+        # Of a pool anybody who leaves may make room, and whoever comes in lets the next one look.
+        keys = whole_queue(self.place.lock_path) if self.place.mode == POOL else {'key': encoded(before[0].key)}
+        return self.client.stream('/v3/watch', {'create_request': dict(
+            keys, start_revision=str(queue.revision + 1))})
 
     def _renew(self):
         lease = self.place.lease
         return lease.renew(max(_PAUSE, lease.until - now()))
 
 
-def _tells_of_change(stream, seconds):
-    """Wait for `seconds` at most; True if the watched key is gone, or if the
-    watch is."""
+def _tells_of_change(stream, seconds, mode):
+    """Wait for `seconds` at most; True if the watched key is gone (of a pool:
+    if anything has happened), or if the watch is."""
     if stream is None:
         time.sleep(max(0, min(_PAUSE, seconds)))
         return True
@@ -134,16 +137,25 @@ def _tells_of_change(stream, seconds):
     if message.get('canceled'):
         time.sleep(max(0, min(_PAUSE, seconds)))
         return True
-    return bool([one for one in message.get('events', []) if one.get('type') == 'DELETE'])
+    return bool([one for one in message.get('events', []) if mode == POOL or one.get('type') == 'DELETE'])
 
 
 def _in_the_way(queue, place):
-    """Where we are in line, and whom we wait for: what lines.say_waiting() wants to know."""
+    """What keeps us waiting, as lines.InTheWay."""
     held = sorted(queue.holders(), key=queue.since)
-    before = [one for one in queue.before(place) if one not in held]
-    ahead = None
-    if before and place.mode == SHARED and not [one for one in held if one.mode == EXCLUSIVE]:
-        ahead = lines.Party(before[0].who, before[0].package, before[0].command)
-    holders = [lines.Party(one.who, one.package, one.command, max(0, time.time() - queue.since(one))) for one in held]
+    members = [one for one in held if one in queue.members()]
     ids = [one.id for one in queue.waiters()]
-    return ids.index(place.id) + 1 if place.id in ids else None, holders, ahead
+    way = lines.InTheWay(ids.index(place.id) + 1 if place.id in ids else None)
+    if place.mode == POOL and len(members) >= place.most:
+        way.how = '%d of %d in use:' % (len(members), place.most)
+        held = members
+    way.holders = [_party(one, max(0, time.time() - queue.since(one))) for one in held]
+    before = [one for one in queue.before(place) if one not in held]
+    if before and held is not members and place.mode != EXCLUSIVE and \
+            not [one for one in held if one.mode == EXCLUSIVE]:
+        way.ahead = _party(before[0])
+    return way
+
+
+def _party(one, seconds=None):
+    return lines.Party(one.who, one.package, one.command, seconds)

@@ -4,7 +4,7 @@ How a lock is taken: at once, under an ancestor's, or after a wait.
 
 The gate makes it fair: everyone takes the gate, then the lock while holding
 the gate, then lets the gate go.  Those who only share pass it together, with
-a shared lock on it; whoever has to wait does so in the gate alone, or in the
+a shared lock on it, members of a pool one by one (pool.py); whoever has to wait does so in the gate alone, or in the
 queue for it.  A call that will not wait (-n) takes none; if it would share,
 it goes through the gate like everybody, or shared calls one after the other
 would keep a waiting writer out.
@@ -13,6 +13,7 @@ What a nested call may do follows from what its ancestors hold:
     asked        held exclusively     held shared
     exclusive    run                  refused: it would wait for itself
     shared       run                  run
+    pool         run                  run under a place of the pool; else it takes one
 
 The waiting itself is in waiting.py, and what others have to do with the lock in
 records.py; an uncontended lock loads neither.
@@ -25,7 +26,7 @@ import time
 from sage_flock.files import locks, sidecar
 from sage_flock.files.locks import flock
 from sage_flock.messages import Failure, reason, say
-from sage_flock.request import EXCLUSIVE, SHARED, Hold, Unavailable, clocks, held
+from sage_flock.request import EXCLUSIVE, POOL, SHARED, Hold, Unavailable, clocks, held
 
 
 class Lock(locks.Lock):
@@ -87,7 +88,8 @@ class FileHold(Hold):
 
     def descriptors(self):
         """What the command inherits, so that a kill of ours frees nothing."""
-        return [self.lock.fd] + ([self.record.fd] if self.record else [])
+        return ([self.lock.fd] + ([self.record.fd] if self.record else []) +
+                list(self.lock.places.fds if self.lock.places else ()))
 
     def release(self):
         """Let go: for every copy of the descriptor, a daemon's included."""
@@ -131,12 +133,17 @@ class Taker(object):
         try:
             self.side, self.gate = sidecar.find(lock)
         except Unavailable as why:
+            if request.mode == POOL:
+                raise Failure(lock.name, 'cannot be a pool: %s' % why)
             if request.verbose:
                 say('%s: a plain lock, neither fair nor named: %s' % (lock.name, why))
+        if request.mode == POOL:
+            from sage_flock.files import pool
+            lock.places = pool.Places(lock.name, self.side, request.most)
 
     def take(self):
         """See take() of the module."""
-        if self.side and self.ancestors and self._covered_by(self._mode_of_ancestors()):
+        if self.side and self.ancestors and self._covers(self._mode_of_ancestors()):
             return self._run_nested()
         if not self.lock.ours and self._has_already():
             return self._hold()     # nothing to queue for, least of all behind who waits for it
@@ -144,14 +151,15 @@ class Taker(object):
         if in_gate and self.lock.take(self.request.mode, block=False):
             return self._got_at_once()
         under = None if self.lock.kept else self._unrecorded_ancestor()
-        if under and under.supervises and self._covered_by(under.mode):
+        if under and under.supervises and self._covers(under.mode):
             return self._run_nested()
         if not self.request.wait:
             return self._give_up()
         if under and not under.supervises:
-            if under.mode == self.request.mode == SHARED and self.lock.take(SHARED, block=False):
-                return self._got_at_once()      # past a writer that waits for the ancestor
-            if under.waits and self.request.seconds is None:    # or it goes on, and unlocks one day
+            if under.mode == SHARED and self.request.mode != EXCLUSIVE:
+                if self.lock.take(self.request.mode, block=False):
+                    return self._got_at_once()      # past a writer that waits for the ancestor
+            elif under.waits and not self.request.timed:    # or it goes on, and unlocks one day
                 raise Failure(self.lock.name,
                               'held by %s, under which this call runs, so it would wait for itself' % under.name)
         return self._wait(in_gate)
@@ -169,7 +177,7 @@ class Taker(object):
         return self._hold(nested=True)
 
     def _got_at_once(self):
-        self.request.note('got', nested=False, lent=False)
+        self.request.note('got', nested=False, lent=False, **self.lock.place())
         record = None
         if self.side and self._outlasts_us():
             record = sidecar.new_record(self.side, sidecar.HOLDS, self.lock, self.request)
@@ -204,23 +212,21 @@ class Taker(object):
 
     # ---- What it depends on
 
+    def _covers(self, have):
+        return self.request.is_covered(have, self.lock.name)
+
     def _mode_of_ancestors(self):
         from sage_flock.files import records
         return records.held_mode(self.ancestors, self.side)
-
-    def _covered_by(self, have):
-        """Does a lock held in the mode `have` (None: not held) by the command
-        that we run under cover this call?"""
-        if have == SHARED and self.request.mode == EXCLUSIVE:
-            raise Failure(self.lock.name, 'held shared by the command that this one runs under, '
-                          'so an exclusive lock would wait for itself')
-        return have is not None
 
     def _unrecorded_ancestor(self):
         """The proc.Ancestor of ours that holds the lock, though no record of
         it is to be seen, or None."""
         from sage_flock import proc
-        return proc.ancestor(self.lock.fd)
+        it = proc.ancestor(self.lock.fd)
+        if it and self.lock.places and it.mode == SHARED and self.lock.places.ancestor():
+            it.mode = POOL
+        return it
 
     def _has_already(self):
         """Does a shell's descriptor hold its lock as the Request asks, or better
@@ -239,7 +245,7 @@ class Taker(object):
     def _enter(self):
         """Is the gate ours, or is there none to take?  Who does not wait passes
         it if whoever stands in it is stopped."""
-        if self.gate is None or not (self.request.wait or self.request.mode == SHARED):
+        if self.gate is None or not (self.request.wait or self.request.mode != EXCLUSIVE):
             return True
         if self._try_gate():
             return True

@@ -8,7 +8,7 @@ import time
 
 from sage_flock import lines, proc
 from sage_flock.files import records, sidecar
-from sage_flock.request import EXCLUSIVE, SHARED
+from sage_flock.request import EXCLUSIVE, POOL
 
 
 def process_ids(lock, side):
@@ -23,21 +23,24 @@ def process_ids(lock, side):
     return pids or [pid for pid, _ in proc.foreign(lock.fd)]
 
 
-def is_passing(lock, side, mode):
-    """True if only sharers precede a waiter in `mode`, shared, so that the wait is brief."""
-    if mode != SHARED or not side:
+def is_passing(lock, side, request):
+    """True if only sharers, or others who pass the gate, precede the waiter of `request`, so that the wait is brief."""
+    if request.mode == EXCLUSIVE or not side:
         return False
     try:
         seen = records.live(side, sidecar.HOLDS + sidecar.AT_GATE)
     except OSError:
         return False
-    if [one for one in seen if one.mode == EXCLUSIVE]:
+    if [one for one in seen if one.mode == EXCLUSIVE or one.mode == POOL and one.state == sidecar.AT_GATE]:
+        return False
+    if request.mode == POOL and len([one for one in seen if one.mode == POOL]) >= request.most:
         return False
     return bool([one for one in seen if one.state == sidecar.HOLDS] or not proc.foreign(lock.fd))
 
 
-def in_the_way(lock, side, mode, mine):
-    """Where a waiter in `mode` is in line, and whom it waits for: what lines.say_waiting() wants to know.
+def in_the_way(lock, side, request, mine):
+    """What keeps the waiter of `request` waiting, as lines.InTheWay.
+
 
     mine: our own record, which does not count; None if we have none.
     """
@@ -47,14 +50,19 @@ def in_the_way(lock, side, mode, mine):
     except OSError:
         seen, place = [], None
     held = [one for one in seen if one.state == sidecar.HOLDS]
-    holders = [_party(one, max(0, time.time() - one.since)) for one in held]
-    holders += [lines.Party('%d' % pid, '', command)
-                for pid, command in proc.foreign(lock.fd, [records.pid_of(h.id) for h in held])]
-    ahead = None
-    if held and mode == SHARED and not [h for h in held if h.mode == EXCLUSIVE]:
+    members = [one for one in held if one.mode == POOL]
+    way = lines.InTheWay(place)
+    if request.mode == POOL and len(members) >= request.most:
+        way.how = '%d of %d in use:' % (len(members), request.most)
+        way.holders = [_party(one, max(0, time.time() - one.since)) for one in members]
+        return way
+    way.holders = [_party(one, max(0, time.time() - one.since)) for one in held]
+    way.holders += [lines.Party('%d' % pid, '', command)
+                    for pid, command in proc.foreign(lock.fd, [records.pid_of(h.id) for h in held])]
+    if held and request.mode != EXCLUSIVE and not [h for h in held if h.mode == EXCLUSIVE]:
         at_gate = [one for one in seen if one.state == sidecar.AT_GATE and not (mine and one.id == mine.id)]
-        ahead = _party(at_gate[0]) if at_gate else None
-    return place, holders, ahead
+        way.ahead = _party(at_gate[0]) if at_gate else None
+    return way
 
 
 def _party(one, seconds=None):

@@ -93,10 +93,14 @@ class Interrupts(object):
     def block(self, fd, operation, name):
         """flock(2) for as long as it takes; False if we are to stop or end,
         though the lock may just have been got then."""
+        return self.sleep_in(locks.flock, fd, operation, name)
+
+    def sleep_in(self, function, *args):
+        """function(*args), which may block for long; False if we are to stop or end."""
         try:
             self.blocks = True
             if not self.stopping and not self.called_off:
-                locks.flock(fd, operation, name)
+                function(*args)
             self.blocks = False
         except _CalledOff:
             pass

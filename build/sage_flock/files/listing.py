@@ -49,9 +49,8 @@ def users(name, path):
         seen = _records(name, path, fd)
         seen.sort(key=lambda one: (_ORDER.find(one.state), one.since))
         for one in seen:
-            rows.append({'state': _STATES[one.state], 'mode': one.mode,
-                         'pid': _number(records.pid_of(one.id)), 'package': one.package or None,
-                         'command': one.command,
+            rows.append({'state': _STATES[one.state], 'mode': one.mode, 'most': one.most,
+                         'pid': _number(records.pid_of(one.id)), 'package': one.package or None, 'command': one.command,
                          'seconds': round(max(0, time.time() - one.since), 1)})
         held = [records.pid_of(one.id) for one in seen if one.state == sidecar.HOLDS]
         for pid, command in proc.foreign(fd, held):

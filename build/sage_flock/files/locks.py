@@ -14,9 +14,9 @@ import posix
 
 from sage_flock import python
 from sage_flock.messages import Failure, reason, say
-from sage_flock.request import EXCLUSIVE, SHARED
+from sage_flock.request import EXCLUSIVE, POOL, SHARED
 
-OPERATION = {SHARED: fcntl.LOCK_SH, EXCLUSIVE: fcntl.LOCK_EX}
+OPERATION = {SHARED: fcntl.LOCK_SH, EXCLUSIVE: fcntl.LOCK_EX, POOL: fcntl.LOCK_SH}
 
 _READ_ONLY_INSTEAD = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EISDIR, errno.ETXTBSY)
 
@@ -30,9 +30,10 @@ class Lock(object):
     ours   False for a descriptor that a shell opened (the FD form): the lock
            then outlives us
     kept   the mode in which such a descriptor held it before us, or None
+    places the pool.Places of a call that wants one of them, else None
     """
 
-    kept = None
+    kept = places = None
 
     def __init__(self, name, path, fd):
         self.name = name
@@ -43,19 +44,30 @@ class Lock(object):
     def title(self):
         """Its name for people: of a descriptor the file as well, where /proc tells."""
         try:
-            return self.name if self.ours else '%s (%s)' % (self.name, posix.readlink('/proc/self/fd/%d' % self.fd))
+            return self.name if self.ours else '%s (%s)' % (self.name, python.path_behind(self.fd))
         except OSError:
             return self.name
 
     def take(self, mode, block=True):
-        """Lock it `mode`; False if that would block and `block` is False.
+        """Lock it `mode`; False if that would block and `block` is False, or if there is no place in the pool.
 
         Raises Failure where the file system cannot lock.
         """
-        return flock(self.fd, OPERATION[mode] | (0 if block else fcntl.LOCK_NB), self.name)
+        if not flock(self.fd, OPERATION[mode] | (0 if block else fcntl.LOCK_NB), self.name):
+            return False
+        if mode != POOL or self.places.enter():
+            return True
+        self.drop()
+        return False
+
+    def place(self):
+        """What a log says of our place in the pool: {} if we have none."""
+        return {'place': self.places.number} if self.places else {}
 
     def drop(self):
         """Unlock it, for every copy of the descriptor, a daemon's included."""
+        if self.places:
+            self.places.leave()
         flock(self.fd, fcntl.LOCK_UN, self.name)
 
     def give_back(self):

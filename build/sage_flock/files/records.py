@@ -11,7 +11,7 @@ from sage_flock import python
 from sage_flock.files.sidecar import AT_GATE, HOLDS, QUEUES, Sidecar, remove
 from sage_flock.messages import shortened
 from sage_flock.python import stat
-from sage_flock.request import EXCLUSIVE, SHARED, held, parse
+from sage_flock.request import POOL, held, parse, strongest
 
 _RECORD_LIMIT = 8192
 _NEWBORN = 60           # seconds that making a record may take
@@ -100,6 +100,11 @@ class Seen(object):
     def package(self):
         """What it works for, as it says, bounded and made harmless; '' if it says nothing."""
         return shortened(self.fields.get('package', ''), 40)
+
+    @property
+    def most(self):
+        """How many its pool lets in at a time; None if it is in none."""
+        return int(self.fields['most']) if self.mode == POOL else None
 
     @property
     def timed(self):
@@ -206,10 +211,7 @@ def held_mode(paths, sidecar):
     """The strongest mode in which the records `paths` hold the lock of
     `sidecar`; None if none of them is its."""
     modes = [_mode_at(p) for p in paths if _same_folder(p.rpartition('/')[0], sidecar.folder)]
-    modes = [mode for mode in modes if mode]    # without those that have just ended
-    if EXCLUSIVE in modes:
-        return EXCLUSIVE
-    return SHARED if modes else None
+    return strongest(modes)
 
 
 def _mode_at(path):

@@ -11,6 +11,7 @@ S.ID        One record per process that has to do with the lock.  S is its
             for the lock, `h` holds the lock.  ID never recurs.
 p.ID.WAITER A pointer: under the lock that record ID holds a process runs
             that waits elsewhere; a symbolic link to the record WAITER.
+place.K     Of place K in a pool: who has it (pool.py); bell.K wakes up who wants it.
 l.ID.GUARD  A debt: under the lock that record ID holds a job slot was lent; a
             fifo that the guardian of the loan keeps open until it is back.
 t.ID        A record being made.
@@ -65,7 +66,10 @@ class Sidecar(object):
 
     def open_gate(self):
         """A descriptor on the gate, which no command inherits.  OSError."""
-        path = self.folder + '/gate'
+        return self.open_file(self.folder + '/gate')
+
+    def open_file(self, path):
+        """A descriptor, which no command inherits, on a file to lock, made where missing.  OSError."""
         try:
             fd = _open_for_all(path, posix.O_RDWR | posix.O_CREAT | python.NOFOLLOW, self.mode)
         except OSError as error:
@@ -73,6 +77,17 @@ class Sidecar(object):
                 raise
             fd = posix.open(path, posix.O_RDONLY | posix.O_NONBLOCK | python.NOFOLLOW)
         return python.private(fd)
+
+    def make_fifo(self, path):
+        """Make a fifo that all can open for writing who can lock what lies beside it.  OSError."""
+        mask = posix.umask(0)
+        try:
+            posix.mkfifo(path, self.mode | (self.mode & 0o444) >> 1)
+        except OSError as error:
+            if error.errno != errno.EEXIST:
+                raise
+        finally:
+            posix.umask(mask)
 
     def make(self):
         """Make the sidecar's folders, as open to others as the lock's is."""
@@ -253,7 +268,7 @@ def of(lock):
 
 def _path_of(lock, status):
     try:
-        path = posix.readlink('/proc/self/fd/%d' % lock.fd)
+        path = python.path_behind(lock.fd)
     except OSError:         # no /proc
         if not lock.ours:
             raise Unavailable('the path of the descriptor is not known')

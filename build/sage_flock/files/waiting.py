@@ -10,8 +10,8 @@ import posix
 
 from sage_flock import lines, python, slots
 from sage_flock.files import deadlock, holders, interrupts, locks, records, sidecar, watch
-from sage_flock.messages import Failure, quoted
-from sage_flock.request import EXCLUSIVE
+from sage_flock.messages import Failure, quoted, say_garbled
+from sage_flock.request import SHARED
 
 
 class Wait(object):
@@ -49,8 +49,9 @@ class Wait(object):
         self._note_loan()
         if self.gate is not None:       # before a word is said: who reads it may press Ctrl-Z
             self.interrupts.catch(self.loan is not None)
-        if not holders.is_passing(self.lock, self.side, self.request.mode):
+        if not holders.is_passing(self.lock, self.side, self.request):
             self.say('waiting for')
+        say_garbled()
         self.watch.start(not in_gate)
         if self.side:
             records.live(self.side, names=self.side.clutter())  # not once we hold the lock, where it would hold up others
@@ -72,8 +73,11 @@ class Wait(object):
         if self.request.quiet:
             return
         self.said = True
-        lines.say_waiting(self.request, self.lock.title(), doing,
-                          *holders.in_the_way(self.lock, self.side, self.request.mode, self.record))
+        lines.say_waiting(self.request, self.lock.title(), doing, self.in_the_way())
+
+    def in_the_way(self):
+        """What keeps us waiting, as lines.InTheWay."""
+        return holders.in_the_way(self.lock, self.side, self.request, self.record)
 
     # ---- The record, and rings of waiters
 
@@ -98,8 +102,8 @@ class Wait(object):
     def _turn_for_rings(self, state):
         """The turn for ring detection; None if our wait cannot close a ring:
         it is timed, or we hold nothing and block no queued reader."""
-        blocks_readers = state == sidecar.AT_GATE and self.request.mode == EXCLUSIVE
-        if self.request.seconds is None and (self.ancestors or blocks_readers):
+        blocks_readers = state == sidecar.AT_GATE and self.request.mode != SHARED
+        if not self.request.timed and (self.ancestors or blocks_readers):
             return deadlock.exclusively(self.side)
         return None
 
@@ -115,9 +119,9 @@ class Wait(object):
     def refuse_ring(self):
         """Raise Failure if our wait, which is recorded, closes a ring."""
         record = self.record        # a Ctrl-Z takes it away
-        if not record or self.request.seconds is not None:
+        if not record or self.request.timed:
             return
-        links = deadlock.ring(record, self.request.mode, self.ancestors)
+        links = deadlock.ring(record, self.request, self.ancestors)
         if links:
             record.remove()
             us = '%d' % posix.getpid()
@@ -144,7 +148,14 @@ class Wait(object):
             if self.lock.take(self.request.mode, block=False):
                 return True
             self._step_into_gate()
-        return self.interrupts.block(self.lock.fd, locks.OPERATION[self.request.mode], self.lock.name)
+        while self.interrupts.block(self.lock.fd, locks.OPERATION[self.request.mode], self.lock.name):
+            places = self.lock.places
+            if not places or places.look():
+                return True
+            self.lock.drop()        # held shared for nothing it would be in the way of others
+            if not self.interrupts.sleep_in(places.sleep):
+                break
+        return False
 
     def _stand_aside(self):
         """Leave the queue, stop as the Ctrl-Z says, or end, and queue anew when continued."""
@@ -166,9 +177,11 @@ class Wait(object):
         self.watch.decide()
         if self.record:
             self.record.become(sidecar.HOLDS)
+        if self.lock.places:
+            self.lock.places.stop_listening()
         if self.gate is not None:
             posix.close(self.gate)      # at once: all who come after us stand behind it
-        self.request.note('got', nested=False, lent=self.loan is not None)
+        self.request.note('got', nested=False, lent=self.loan is not None, **self.lock.place())
         self._see_off_watch()
         if self.said:
             lines.say_got(self.request, self.lock.title(), self.elapsed())
@@ -200,6 +213,8 @@ class Wait(object):
     def leave(self):
         """Have no more part in the lock, and be done with the lent slot."""
         if self.loan:
+            if self.lock.places:
+                self.lock.places.close()
             if self.lock.ours:      # the first thread may get it yet: it is to go at once then
                 posix.close(self.lock.fd)
             if self.gate is not None:

@@ -21,7 +21,7 @@ try:
 except ImportError:
     import thread as _thread
 
-from sage_flock import proc
+from sage_flock import lines, proc
 from sage_flock.files import records, sidecar
 from sage_flock.messages import Failure, duration, first_reminder, listed, say
 from sage_flock.request import EXCLUSIVE
@@ -163,8 +163,7 @@ class Watch(object):
 
     def _give_up(self):
         request = self.wait.request
-        if not request.quiet:
-            say('%s: not got within %s' % (self.wait.lock.name, duration(request.seconds)))
+        lines.say_not_got(request, self.wait.lock.name, self.wait.in_the_way())
         record = self.wait.record
         if record:
             record.remove()

@@ -17,7 +17,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def parser():
-    """The argparse parser of the command line."""
+    """The command line's argparse parser."""
     it = _Parser(prog='sage-flock-report', usage='sage-flock-report [options] FILE',
                  description=_DESCRIPTION, epilog=_EPILOG,
                  formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -26,7 +26,7 @@ def parser():
     it.add_argument('--trace', metavar='OUT',
                     help='write OUT in the Chrome trace event format, for Perfetto')
     it.add_argument('--last', action='store_true',
-                    help='of several builds in FILE show the last only')
+                    help='if FILE holds several builds, show the last')
     it.add_argument('-q', '--quiet', action='store_true', help='print no report')
     it.add_argument('-V', '--version', action='version', version='sage-flock-report 1.0',
                     help='print the version')
@@ -63,7 +63,7 @@ def _run(options):
     if not options.quiet:
         from sage_flock.report import text
         lines = text.text(found, max(60, terminal.columns(1) or 100), terminal.has_colours(1))
-        if python.PY3:        # the log may hold what this locale has no bytes for
+        if python.PY3:        # the log may hold characters that this locale cannot encode
             lines = lines.encode(sys.getfilesystemencoding(), 'backslashreplace')
         if not write(1, lines):
             raise Failure('output', 'cannot be written')
@@ -71,7 +71,7 @@ def _run(options):
 
 
 def _lines(path):
-    """The lines of the file `path` as bytes; of stdin, if that is `-`."""
+    """The lines of the file `path` as bytes; `-` is stdin."""
     try:
         stream = open('/dev/stdin' if path == '-' else path, 'rb')
         try:
@@ -95,11 +95,11 @@ def _save(path, text):
 
 
 _DESCRIPTION = """\
-Show where a build waited for locks: who, for whom, how long, and what it cost.
+Show where a build waited for locks: who, for whom, how long, and at what cost.
 FILE is the log that SAGE_FLOCK_LOG named during the build; - is stdin."""
 _EPILOG = """\
-Times are in seconds.  A wait whose job slot was lent costs the build nothing;
-one whose slot was not is lost time.
+Times are in seconds.  A wait costs the build nothing if its job slot was lent;
+otherwise it is lost time.
 
 Exit status: 0; 2 usage; 125 FILE cannot be read or holds no event, or OUT
 cannot be written."""

@@ -1,18 +1,18 @@
 """The log of SAGE_FLOCK_LOG, read into calls: who waited when, who held when.
 
-sage-flock-report's other modules show what this one reads.  events.py tells
-what a line holds.  Lines that are no events, cut ones among them, are skipped
-and counted.
+The other modules of sage-flock-report show what this one reads.  events.py
+lists the fields of a line.  Lines that are no events, cut ones among them, are
+skipped and counted.
 
-All times of a report are seconds since the epoch on one axis.  Within a boot
-of a host they follow the clock that is never set back, so lengths are right
-even where the time of day was changed; lines without it (Python 2) go by the
-time of day.
+All times of a report are seconds since the epoch on one axis.  Between two
+boots of a host they follow the clock that is never set back, so lengths are
+right even if the time of day was changed; lines without that clock (Python 2)
+go by the time of day.
 
 A call whose end is not in the log was killed, has become its command (-F), is
-a shell's descriptor, or still runs.  Its wait lasts to the end of its build.
-Its hold does too, unless somebody got the lock whom it would have kept out:
-it had ended by then.  Such a call is marked, `open`.
+a shell's descriptor, or still runs.  It is marked `open`.  Its wait lasts to
+the end of its build.  So does its hold, unless another call got the lock that
+it would have excluded: then the hold had ended by that time.
 """
 
 import bisect
@@ -20,8 +20,8 @@ import json
 
 _EVENTS = frozenset(['asked', 'waiting', 'got', 'ran', 'served', 'gave-up', 'failed', 'released', 'slot'])
 _ENDS = ('served', 'released', 'gave-up', 'failed')
-_QUIET = 300        # seconds without a call that tell one build from the next
-_JUMP = 1           # seconds between the clocks that are more than their jitter
+_QUIET = 300        # seconds without a call that separate one build from the next
+_JUMP = 1           # seconds between the clocks that are more than jitter
 
 NUMBERS = (float, int, type(1 << 64))
 TEXT = type(json.loads('"x"'))
@@ -31,14 +31,14 @@ class Call(object):
     """What became of one call of sage-flock.
 
     host, pid, lock, mode, command, package     as logged
-    asked, waiting, got, ran, end               when; None where it did not come to that
+    asked, waiting, got, ran, end               when each happened; None if it did not
     outcome     'released', 'served', 'gave-up', 'failed' or 'open'
-    fields      what else the events said: lent, nested, status, sweep, key, why
+    fields      other fields of its events: lent, nested, status, sweep, key, why, most, place
     slot        seconds for which its job slot was lent before the command, overdrawn, and lingered for
     wanted      the pids that it found in the way
-    blockers    [(Call, seconds)]: whose holds its wait overlapped, the longest first
+    blockers    [(Call, seconds)]: the calls whose holds its wait overlapped, the longest first
     named       the Calls behind `wanted`
-    server      the Call whose sweep served this one; None if none did or it is not in the log
+    server      the Call whose sweep served this one; None if none did, or it is not in the log
     """
 
     def __init__(self, event):
@@ -59,7 +59,7 @@ class Call(object):
         self.server = None
 
     def add(self, event, time):
-        """Take in one event, which happened at `time`."""
+        """Add one event, which happened at `time`."""
         name = event['event']
         if name in ('asked', 'waiting', 'got', 'ran'):
             setattr(self, name, time)
@@ -71,7 +71,7 @@ class Call(object):
         if name == 'slot':
             said = [event.get(key) for key in ('lent_s', 'overdrawn_s', 'lingered_s')]
             self.slot = tuple([one if _is_number(one) else 0 for one in said])
-        for key in ('lent', 'nested', 'status', 'sweep', 'key', 'why'):
+        for key in ('lent', 'nested', 'status', 'sweep', 'key', 'why', 'most', 'place'):
             if key in event:
                 self.fields[key] = event[key]
         self.first = time if self.first is None else min(self.first, time)
@@ -87,7 +87,7 @@ class Call(object):
 
     @property
     def nested(self):
-        """Was the lock an ancestor's already?  Then nothing was taken."""
+        """Did an ancestor hold the lock already?  Then nothing was taken."""
         return self.fields.get('nested') is True
 
     @property
@@ -113,15 +113,15 @@ class Call(object):
         return self.got, max(self.got, self.end)
 
     def keeps_out(self, other):
-        """Can the two not hold at the same time?"""
-        return 'exclusive' in (self.mode, other.mode)
+        """Do the two exclude each other?  Members of a pool do: one waited for another's place."""
+        return 'exclusive' in (self.mode, other.mode) or 'pool' == self.mode == other.mode
 
 
 class Report(object):
     """What a log says.
 
-    calls       [Call], by when they asked
-    builds      [(from, to)]: stretches of time, with a quiet one between any two
+    calls       [Call], in the order in which they asked
+    builds      [(from, to)]: spans of time, with a quiet one between any two
     skipped     how many lines were no events
     """
 
@@ -137,16 +137,16 @@ class Report(object):
 
     @property
     def start(self):
-        """When it begins."""
+        """When the first build began."""
         return self.builds[0][0]
 
     def elapsed(self):
-        """Seconds of all builds."""
+        """Seconds that all builds took."""
         return sum([end - start for start, end in self.builds])
 
 
 def read(lines):
-    """The Report of a log's lines (bytes), of all its builds."""
+    """The Report of a log's lines (bytes), with all its builds."""
     clock = _Clock()
     calls = {}
     skipped = 0
@@ -163,13 +163,13 @@ def read(lines):
 
 
 def last_build(report):
-    """The Report of nothing but the last build."""
+    """A Report of the last build only."""
     start = report.builds[-1][0]
     return Report([call for call in report.calls if call.first >= start], report.skipped)
 
 
 def _event(line):
-    """The event that a line tells of, whole and of the right types; else None."""
+    """The event in a line, if it is whole and its fields have the right types; else None."""
     try:
         event = json.loads(line.decode('utf-8'))
     except (ValueError, RuntimeError):      # RuntimeError: nested too deeply
@@ -193,7 +193,7 @@ def _is_number(value):
 
 
 def _spoken(command):
-    """A command without the interpreter that the macros start sage-flock with."""
+    """A command as people write it: without the interpreter with which the macros start sage-flock."""
     words = command.split(' ', 4)
     if words[1:3] == ['-S', '-E'] and words[3:] and words[3].endswith('/sage-flock'):
         words = ['sage-flock'] + words[4:]
@@ -204,8 +204,8 @@ class _Clock(object):
     """Turns the two clocks of events into one time."""
 
     def __init__(self):
-        self.hosts = {}         # host: [seconds between its clocks, the latest of its mono]
-        self.running = {}       # host: the calls that are between two events
+        self.hosts = {}         # host: [seconds between its clocks, its latest mono]
+        self.running = {}       # host: the calls that have not ended
 
     def time(self, event):
         """When the event happened, in seconds since the epoch."""
@@ -226,8 +226,8 @@ class _Clock(object):
         return known[0] + mono
 
     def _is_new_boot(self, known, time, mono, running):
-        """Has the host started anew, or slept, since the event before?  A mere
-        change of the time of day is none of our business while calls run."""
+        """Has the host started anew, or slept, since the event before?  While
+        calls run, a jump is a mere change of the time of day."""
         if abs(time - mono - known[0]) < _JUMP:
             return False
         return mono < known[1] - _JUMP or not running
@@ -244,14 +244,14 @@ def _builds(calls):
 
 
 def _names(paths):
-    """What to call each lock: its file's name, or its path where that is not enough."""
+    """What to call each lock: its file's name, or its path if two have the same name."""
     short = dict([(path, path.rstrip('/').split('/')[-1] or path) for path in paths])
     names = list(short.values())
     return dict([(path, name if names.count(name) == 1 else path) for path, name in short.items()])
 
 
 def _by_lock(calls):
-    """{lock: calls that have it, by when they got it}"""
+    """{lock: the calls that got it, in that order}"""
     found = {}
     for call in sorted(calls, key=lambda call: call.got):
         found.setdefault(call.lock, []).append(call)
@@ -264,10 +264,10 @@ def _end_open_calls(calls, holds, builds):
         if call.end is None:
             call.end = builds[bisect.bisect(starts, call.first) - 1][1]
     for users in holds.values():
-        ends = {}       # by mode: when the next one to get it in that mode did
+        ends = {}       # mode: when the next call got the lock in that mode
         for call in reversed(users):
             if call.open:
-                others = ['exclusive'] + ['shared'] * (call.mode == 'exclusive')
+                others = ['exclusive', 'shared', 'pool'] if call.mode == 'exclusive' else ['exclusive']
                 call.end = min([call.end] + [ends[mode] for mode in others if mode in ends])
             ends[call.mode] = call.got
 
@@ -295,10 +295,10 @@ def _find_blockers(calls, holds):
 
 
 def _behind_pids(call, near):
-    """The calls that `call` meant by the pids it found in the way.
+    """The calls that `call` meant by the pids that it found in the way.
 
-    The records are read a moment before the event is logged, and a holder logs
-    a moment after it has its record; so the nearest in time is meant.
+    A waiter reads the records a little before it logs the event, and a holder
+    logs a little after it has its record; so the call nearest in time is meant.
     """
     named = []
     for pid in call.wanted:
@@ -310,8 +310,8 @@ def _behind_pids(call, near):
 
 
 def _find_servers(calls):
-    """Sweeps have numbers; the one that ran last under a number is meant, since
-    numbers begin anew where the lock folder does."""
+    """Set the server of each served call: the last sweep that ran under its
+    number, since numbers begin anew with the lock folder."""
     ran = {}
     for call in calls:
         sweep = call.lock, str(call.fields.get('key')), str(call.fields.get('sweep'))

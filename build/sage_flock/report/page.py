@@ -1,18 +1,18 @@
 """A report as one HTML page that needs nothing but itself.
 
-The page is page/page.html with the style sheet, the scripts and the data put
-in.  The data is JSON in a script element that is not run.  What could end that
-element or start a comment in it is escaped, and the page's scripts show text
-as text only, so whatever a command says is data.
+The page is page/page.html with the style sheet, the scripts and the data
+inserted.  The data is JSON in a script element that is not run.  Characters
+that could end that element or start a comment in it are escaped, and the
+page's scripts show text as text only, so a command in the log stays data.
 """
 
 import json
 
 from sage_flock.report.rows import rows as rows_of
-from sage_flock.report.sums import Sums, cause, rounded, seconds, worst_waits
+from sage_flock.report.sums import Sums, cause, counted, rounded, seconds, worst_waits
 
 _SCRIPTS = ('model.js', 'layout.js', 'drawing.js', 'timeline.js', 'slots.js', 'tables.js', 'main.js')
-_BLOCKERS = 8       # how many of those in the way are told of a wait
+_BLOCKERS = 8       # how many of the calls in a wait's way are named
 
 
 def page(report, name):
@@ -20,7 +20,7 @@ def page(report, name):
     parts = {'STYLE': _part('page.css'), 'SCRIPT': '\n'.join([_part(one) for one in _SCRIPTS]),
              'DATA': embedded(data(report, name))}
     text = _part('page.html')
-    for key in ('STYLE', 'SCRIPT', 'DATA'):     # the data last: it may say anything
+    for key in ('STYLE', 'SCRIPT', 'DATA'):     # the data last: it may contain anything, even '@STYLE@'
         before, after = text.split('@%s@' % key)
         text = before + parts[key] + after
     return text
@@ -35,7 +35,7 @@ def embedded(value):
 
 
 def data(report, name):
-    """What the page shows, as model.js reads it.  Times count from the start."""
+    """What the page shows, as model.js reads it.  Times are seconds since the start."""
     sums = Sums(report)
     rows = rows_of(report)
     row_of = dict([(call, i) for i, row in enumerate(rows) for call in row.calls])
@@ -54,15 +54,15 @@ def data(report, name):
 
 
 def answer(report, sums):
-    """The page's first sentence: which lock held up most, and the worst of it."""
+    """The page's first sentence: which lock held up most, and its worst wait."""
     one = sums.locks[0]
     if not one.waits:
         return 'nobody waited'
     worst = [call for call in worst_waits(report) if call.lock == one.path][0]
     behind = [_who(other) for other in cause(worst)[:1]]
     behind += ['process %d' % pid for pid in worst.wanted[:1]]
-    return '%s held up %d call%s for %s s in all; the worst was %s, %s s%s' % (
-        one.name, one.waits, 's' * (one.waits != 1), seconds(one.waited), _who(worst), seconds(one.worst),
+    return '%s held up %s for %s s in all; the worst was %s, %s s%s' % (
+        one.name, counted(one.waits, 'call'), seconds(one.waited), _who(worst), seconds(one.worst),
         ' behind ' + behind[0] if behind else '')
 
 
@@ -81,7 +81,7 @@ def _facts(call, report, number):
     facts = {'mode': call.mode, 'pid': call.pid, 'host': call.host, 'command': call.command,
              'package': call.package, 'outcome': call.outcome,
              'asked': rounded(call.first - report.start)}
-    for key in ('status', 'why'):
+    for key in ('status', 'why', 'place', 'most'):
         if key in call.fields:
             facts[key] = call.fields[key]
     for key in ('open', 'nested', 'lent'):

@@ -1,8 +1,8 @@
-"""The rows of a timeline: one per package, or per process that has none."""
+"""The rows of a timeline: one for each package, and for each process without one."""
 
 
 class Row(object):
-    """A label and the calls in it, by when they asked."""
+    """A label, and its calls in the order in which they asked."""
 
     def __init__(self, label):
         self.label = label
@@ -10,7 +10,7 @@ class Row(object):
 
 
 def rows(report):
-    """The Rows of a Report, by when they begin."""
+    """The Rows of a Report, in the order in which they begin."""
     found = {}
     order = []
     for call in report.calls:
@@ -24,7 +24,7 @@ def rows(report):
 
 
 def lanes(calls):
-    """The calls that waited or held in as few lists as keep any two of a list apart."""
+    """The calls that waited or held, in as few lists as possible; no two in a list overlap."""
     found = []
     for call in calls:
         span = extent(call)
@@ -40,6 +40,6 @@ def lanes(calls):
 
 
 def extent(call):
-    """(from, to) of wait and hold together; None if there was neither."""
+    """(from, to) of a call's wait and hold together; None if it has neither."""
     spans = [span for span in (call.wait(), call.hold()) if span]
     return (spans[0][0], spans[-1][1]) if spans else None

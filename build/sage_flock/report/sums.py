@@ -2,18 +2,18 @@
 
 
 class LockSum(object):
-    """What one lock came to.  Everything but counts is in seconds.
+    """The sums of one lock.  Everything but counts is in seconds.
 
     name, path
     calls       how many asked for it
-    taken       how many got it, `shared` of them in shared mode
-    nested      how many had it already, through an ancestor
-    held        by all holders together; `busy` while there was any
+    taken       how many got it, `shared` of them in shared mode or as one of a pool
+    nested      how many ran under an ancestor's hold
+    held        all holds together; `busy` while there was any
     waits       how many waited, `waited` in all, `worst` the longest
     lent        waits whose job slot was lent: in slot-seconds, `lent_s` before
-                the command, `overdrawn_s` while it ran all the same, and
+                the command, `overdrawn_s` while it ran without a slot, and
                 `lingered_s` after it, until the slot was back
-    saved       sweeps that were not run, since another had done it
+    saved       sweeps that were not run, since another covered them
     lost        waits whose job slot was not lent, together
     failed      how many gave up or failed
     open        how many have no end in the log, so that their times are estimates
@@ -25,15 +25,15 @@ class LockSum(object):
         self.calls = len(calls)
         holds = [call for call in calls if call.hold()]
         waits = [call for call in calls if call.wait()]
-        seconds = [length(call.wait()) for call in waits]
+        waited = [length(call.wait()) for call in waits]
         self.taken = len(holds)
-        self.shared = len([call for call in holds if call.mode == 'shared'])
+        self.shared = len([call for call in holds if call.mode != 'exclusive'])
         self.nested = len([call for call in calls if call.nested])
         self.held = sum([length(call.hold()) for call in holds])
         self.busy = covered([call.hold() for call in holds])
         self.waits = len(waits)
-        self.waited = sum(seconds)
-        self.worst = max(seconds + [0])
+        self.waited = sum(waited)
+        self.worst = max(waited + [0])
         self.lent = len([call for call in waits if call.lent])
         self.lent_s, self.overdrawn_s, self.lingered_s = [sum(slots) for slots in zip(*[call.slot for call in calls])]
         self.saved = len([call for call in calls if call.outcome == 'served'])
@@ -43,9 +43,12 @@ class LockSum(object):
 
 
 class Sums(object):
-    """The sums of a Report: `locks`, those that cost most waiting first;
-    `lost`, the seconds of job slots that waits kept idle, all slots together;
-    `idle`, the seconds of the build in which there was any such wait."""
+    """The sums of a Report.
+
+    locks   [LockSum], the longest waited for first
+    lost    seconds for which waits kept job slots idle, all slots together
+    idle    seconds of the build in which there was any such wait
+    """
 
     def __init__(self, report):
         calls = {}
@@ -63,19 +66,24 @@ class Sums(object):
 
 
 def seconds(value):
-    """A length of time as text, report and page alike: three digits, but no finer than hundredths.
+    """A length of time as text: three digits, but no finer than hundredths.
 
     seconds() in the page's model.js does the same.
     """
-    value = round(value, 4) + 1e-9      # a half goes up, and does so there, whatever the clock's last digits are
+    value = round(value, 4) + 1e-9      # halves go up, here and there, whatever the clock's last digits are
     for digits, most in ((2, 9.995), (1, 99.95)):
         if value < most:
             return '%.*f' % (digits, value)
     return '%.0f' % value
 
 
+def counted(number, noun):
+    """`number` and the noun: 1 call, 2 calls."""
+    return '%d %s' % (number, noun if number == 1 else noun + 's')
+
+
 def rounded(value):
-    """Seconds as they go into the page: with all the digits that the log has."""
+    """Seconds for the page: with all the digits that the log has."""
     return round(value, 6)
 
 
@@ -104,6 +112,6 @@ def worst_waits(report):
 
 
 def cause(call):
-    """The Calls that a wait is put down to, the most important first: whose
+    """The Calls that caused a wait, the most important first: those whose
     holds it overlapped, else those that it named."""
     return [other for other, _ in call.blockers] or call.named

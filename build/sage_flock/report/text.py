@@ -3,16 +3,16 @@
 import time
 
 from sage_flock import python
-from sage_flock.report.sums import Sums, cause, length, seconds, worst_waits
+from sage_flock.report.sums import Sums, cause, counted, length, seconds, worst_waits
 from sage_flock.messages import printable, shortened
 
 _LOCKS = 8          # how many locks have a line of their own
-_WAITS = 5          # how many of the worst waits are told
+_WAITS = 5          # how many of the worst waits are shown
 _BOLD, _DIM, _RED, _YELLOW = '1', '2', '31', '33'
 
 
 def text(report, width, colour):
-    """The lines of the report as one str, `width` columns wide where that can be."""
+    """The report as one str, at most `width` columns wide if it fits."""
     sums = Sums(report)
     paint = _painted if colour else lambda line, how: line
     lines = _heading(report, sums, paint) + [''] + _locks(sums, width, paint)
@@ -52,18 +52,13 @@ def _heading(report, sums, paint):
     return lines
 
 
-def counted(number, noun):
-    """`number` and the noun: 1 call, 2 calls."""
-    return '%d %s' % (number, noun + 's' * (number != 1))
-
-
 def _locks(sums, width, paint):
-    """The table of locks; those that nobody waited for give way first."""
+    """The lines of the table of locks.  Beyond _LOCKS, the least waited for share one line."""
     rows = sums.locks
     if len(rows) > _LOCKS:
         rows = rows[:_LOCKS - 1]
     rest = sums.locks[len(rows):]
-    table = [[_text(one.name)] + _numbers([one]) for one in rows]
+    table = [[_shown(one.name)] + _numbers([one]) for one in rows]
     if rest:
         table.append(['%s' % counted(len(rest), 'more lock')] + _numbers(rest))
     if len(sums.locks) > 1:
@@ -86,11 +81,11 @@ def _locks(sums, width, paint):
 
 
 def _numbers(some):
-    """The cells of one or more LockSums together."""
+    """The cells for one LockSum, or for several together."""
     def total(name):
         return sum([getattr(one, name) for one in some])
     worst = max([one.worst for one in some])
-    mark = '*' * (total('open') > 0)
+    mark = '*' if total('open') else ''
     return [_count('taken', total), _seconds(total('held')) + mark, _count('waits', total),
             _seconds(total('waited')), _seconds(worst), _count('lent', total),
             _count('saved', total), _seconds(total('lost'))]
@@ -105,10 +100,10 @@ def _seconds(value):
 
 
 def _wait(call, report, width, paint):
-    """One of the worst waits: how long, for what, who, and for whom."""
+    """The line of one of the worst waits: how long, for which lock, who, and for whom."""
     waited = '%8s s' % seconds(length(call.wait()))
-    mark = '*' * call.open + ' (slot lent)' * call.lent
-    lock = _text(report.names[call.lock])
+    mark = ('*' if call.open else '') + (' (slot lent)' if call.lent else '')
+    lock = _shown(report.names[call.lock])
     causes = cause(call)
     others = ' and %d more' % (len(causes) - 1) if len(causes) > 1 else ''
     head = '  %s%s  ' % (lock, mark)
@@ -123,10 +118,9 @@ def _wait(call, report, width, paint):
 
 
 def who(call):
-    """Package and command of a call, as far as there are any."""
-    parts = [_text(call.package)] * bool(call.package)
-    parts.append("'%s'" % _text(call.command) if call.command else '%d' % call.pid)
-    return ' '.join(parts)
+    """A call for people: its package, if any, and its command, else its pid."""
+    name = "'%s'" % _shown(call.command) if call.command else '%d' % call.pid
+    return '%s %s' % (_shown(call.package), name) if call.package else name
 
 
 def _strangers(call):
@@ -139,10 +133,10 @@ def _notes(report, sums):
     notes = []
     if sums.total('open'):
         notes.append('* %s no end in the log (killed, -F, running): counted as far as known'
-                     % _have(sums.total('open')))
+                     % _calls_have(sums.total('open')))
     if sums.total('nested'):
         notes.append('%s the lock through an ancestor: not counted as taken'
-                     % _have(sums.total('nested')))
+                     % _calls_have(sums.total('nested')))
     if sums.total('failed'):
         notes.append('%s gave up or failed' % counted(sums.total('failed'), 'call'))
     if report.skipped:
@@ -151,12 +145,12 @@ def _notes(report, sums):
     return notes
 
 
-def _have(number):
+def _calls_have(number):
     return counted(number, 'call') + (' has' if number == 1 else ' have')
 
 
-def _text(text):
-    """What a log says, as a str without control characters."""
+def _shown(words):
+    """Text from a log, as a str without control characters."""
     if not python.PY3:
-        text = text.encode('utf-8')
-    return printable(text)
+        words = words.encode('utf-8')
+    return printable(words)

@@ -1,10 +1,10 @@
 """A report in the Chrome trace event format, for Perfetto and chrome://tracing.
 
-Each row of the timeline is a thread, or several where its calls overlap
-without lying one in the other: slices of one thread may only nest.  A wait is
-tied to the hold it waited for by a flow: `s` in the waiter's slice, `f` in the
-holder's.  Viewers follow a flow forward in time, so both ends have the same
-time, an instant at which both slices are there.
+Each row of the timeline is a thread, or several if its calls overlap, since
+slices of one thread may nest but not cross.  A flow ties a wait to the hold
+that it waited for: `s` in the waiter's slice, `f` in the holder's.  Viewers
+follow a flow forward in time, so both ends have the same time, an instant at
+which both slices are there.
 """
 
 from sage_flock.report import rows
@@ -13,7 +13,7 @@ _PROCESS = 1
 
 
 def trace(report):
-    """The trace as what json.dumps takes."""
+    """The trace of a Report, as a value for json.dumps()."""
     slices = []
     flows = []
     names = []
@@ -21,7 +21,7 @@ def trace(report):
     for row in rows.rows(report):
         for number, lane in enumerate(rows.lanes(row.calls)):
             thread = len(names) + 1
-            names.append((thread, row.label + (' (%d)' % (number + 1)) * (number > 0)))
+            names.append((thread, '%s (%d)' % (row.label, number + 1) if number else row.label))
             for call in lane:
                 where[call] = thread
                 slices += _slices(call, thread, report)
@@ -82,7 +82,7 @@ def _flow(call, other, where, report, number):
 
 
 def _counters(report):
-    """How many wait, at each change."""
+    """The number of waiters after each change."""
     changes = {}
     for call in report.calls:
         if call.wait():
@@ -99,5 +99,5 @@ def _counters(report):
 
 
 def _ticks(time, report):
-    """A time in microseconds from the beginning."""
+    """A time in microseconds since the report's start."""
     return int(round((time - report.start) * 1e6))

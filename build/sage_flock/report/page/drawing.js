@@ -1,11 +1,11 @@
-// The picture: a canvas on which only what is in view is drawn, so that many
-// thousands of calls stay fluid. It is never taller than the window; where the
-// rows are, `rest` below it makes the page as long as they need, and the
-// canvas stays in the window while the page is scrolled.
+// The picture: a canvas that draws only what is in view, so that it stays fluid
+// with many thousands of calls. It is never taller than the window. If the rows
+// are, `rest` below it makes the page as long as they need, and the canvas
+// stays in the window while the page is scrolled.
 
 const OVERVIEW = 38, AXIS = 22, TOP = OVERVIEW + AXIS;
 const MARGIN = 8;           // pixels below the rows
-const LINK_ROOM = 5;        // pixels that a link takes, at least
+const LINK_ROOM = 5;        // pixels that a link needs at least
 const SAMPLE = 13;          // the height of a bar in the legend
 
 class Drawing {
@@ -147,7 +147,7 @@ class Drawing {
         return this.layout.lane;
     }
 
-    // Where a call waits and where it holds: the same bar, or two of them.
+    // The bar in which a call waits, and the one in which it holds: the same, or two.
     waiting(call) {
         return call.bars.find(bar => bar.wait);
     }
@@ -156,7 +156,7 @@ class Drawing {
         return call.bars.find(bar => bar.hold);
     }
 
-    // How far the page is scrolled into the rows.
+    // How many pixels of the rows are scrolled out of the window.
     scrolled() {
         return Math.min(Math.max(0, -this.frame.getBoundingClientRect().top), this.over);
     }
@@ -166,8 +166,8 @@ class Drawing {
         if (this.over) window.scrollTo(0, start + Math.min(Math.max(top, 0), this.over));
     }
 
-    // Lay the calls out for this size of the window: below what stands above the picture, or, where that leaves less
-    // than half of it, in half of it.
+    // Lay the calls out for this size of the window: in the part below the picture's top, or in half of the window if
+    // that part is smaller.
     resize() {
         this.overview = null;
         this.width = this.frame.clientWidth;
@@ -198,9 +198,9 @@ class Drawing {
     draw() {
         if (!this.width) return;
         const context = this.context, c = this.colours;
-        this.top = this.scrolled();     // asked for once: the answer may take a layout of the page
+        this.top = this.scrolled();     // only once: it may make the browser lay out the page
         context.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
-        context.imageSmoothingEnabled = false;      // patterns are drawn pixel for pixel
+        context.imageSmoothingEnabled = false;      // draw patterns pixel for pixel
         context.font = '11px system-ui, sans-serif';
         context.textBaseline = 'middle';
         context.fillStyle = c.panel;
@@ -257,13 +257,13 @@ class Drawing {
                 context.fillText(this.fitted(this.rowLabel(row), this.gutter - 18), 9, y + row.height / 2 + 0.5);
             }
             if (!row.waiters) return;
-            context.fillStyle = c.soft;     // between the queue and those who hold the lock
+            context.fillStyle = c.soft;     // a line between the queue and the holders
             context.fillRect(this.gutter, y + ROW_PAD + row.waiters * (this.lane + LANE_GAP) - LANE_GAP, this.width, 1);
         });
         context.font = '11px system-ui, sans-serif';
     }
 
-    // Several packages in one row: the one in view, or how many are.
+    // For a row of several packages: the one in view, or how many are in view.
     rowLabel(row) {
         if (!row.groups) return row.label;
         const from = firstFrom(row.groups, group => group.to >= this.view[0]);
@@ -271,7 +271,7 @@ class Drawing {
         return to - from === 1 ? row.groups[from].label : to > from ? to - from + ' in turn' : '';
     }
 
-    // The text, cut to a width in pixels.
+    // `text`, cut to a width in pixels.
     fitted(text, width) {
         if (this.measured(text) <= width) return text;
         let low = 0, high = text.length;
@@ -283,7 +283,7 @@ class Drawing {
         return text.slice(0, low) + '\u2026';
     }
 
-    // How wide a text is. There are few, and measuring one costs more than drawing it.
+    // The width of a text, remembered: there are few texts, and measuring one costs more than drawing it.
     measured(text) {
         const key = this.context.font + text;
         if (!this.widths.has(key)) this.widths.set(key, this.context.measureText(text).width);
@@ -318,7 +318,7 @@ class Drawing {
     drawLane(lane) {
         const edge = this.view[1];
         const at = firstFrom(lane, bar => bar.to >= this.view[0]);
-        let covered = -1;       // what lies left of it is drawn already
+        let covered = -1;       // everything left of this is drawn already
         for (let i = at; i < lane.length && lane[i].from <= edge; i += 1) {
             const right = this.x(lane[i].to);
             if (right < covered) continue;
@@ -335,13 +335,13 @@ class Drawing {
         }
         if (bar.wait) this.drawPart(call, call.wait, call.lent ? 'lent' : 'idle', y);
         if (bar.hold) this.drawPart(call, call.hold, call.failed ? 'failed' : this.mode(call), y);
-        if (!bar.hold && call.hold) return;     // its end is elsewhere
+        if (!bar.hold && call.hold) return;     // the call ends in another bar
         if (call.open) this.marks.push(() => this.drawOpenEnd(this.x(bar.to), y, this.lane));
         else if (call.failed) this.marks.push(() => this.drawFailure(this.x(bar.to), y, this.lane));
     }
 
     mode(call) {
-        return call.mode === 'shared' ? 'shared' : 'exclusive';
+        return call.mode === 'exclusive' ? 'exclusive' : 'shared';
     }
 
     drawPart(call, part, kind, y) {
@@ -352,14 +352,14 @@ class Drawing {
         this.labels.push([this.barLabel(call, part), kind, start + 5, y, room]);
     }
 
-    // What the row does not say: the package, the lock, or both; or else how long it took.
+    // What the row does not say: package, lock or both; if it says both, how long this part took.
     barLabel(call, part) {
         if (this.by === 'locks') return call.who;
         if (!this.layout.packed) return this.oneLock ? seconds(part[1] - part[0]) : call.lockName;
         return this.oneLock ? call.who : call.who + ' \u00b7 ' + call.lockName;
     }
 
-    // Bars are gathered and painted one kind after the other, in whole pixels: anything else takes many times as long.
+    // Collect bars, to paint one kind after the other in whole pixels: anything else takes many times as long.
     bar(kind, left, right, y) {
         const x = Math.round(left);
         this.bars[kind].push([x, y, Math.max(Math.round(right) - x, 1)]);
@@ -383,11 +383,11 @@ class Drawing {
     }
 
     forgetBars() {
-        // What nobody should overlook comes last: where there is but a pixel for many, waits are seen.
+        // Waits come last, so that they are seen where many bars share a pixel.
         this.bars = {exclusive: [], shared: [], failed: [], overdrawn: [], lent: [], idle: []};
     }
 
-    // A name on a bar, on a plate that keeps patterns and lines out of it.
+    // A name on a bar, on a plate that keeps it clear of patterns and lines.
     write(text, kind, x, y, room) {
         const context = this.context, c = this.colours;
         const shown = this.fitted(text, room - 4);
@@ -410,7 +410,7 @@ class Drawing {
         context.lineWidth = 1;
     }
 
-    // A cross on a plate at the end of what failed, that colours are not needed for.
+    // A cross on a plate at the end of a failed call: it needs no colours to be seen.
     drawFailure(right, y, tall) {
         const context = this.context, arm = Math.min(tall, 14) / 2 - 2.5, x = right - arm - 3, middle = y + tall / 2;
         if (arm < 1) return;
@@ -427,7 +427,7 @@ class Drawing {
         context.lineWidth = 1;
     }
 
-    // From each waiter to the holder it met, where the dot is; of more than one can follow with the eye, none.
+    // Lines from each waiter to the holder in its way, where the dot is; none if there are too many to follow.
     drawLinks() {
         const {links} = this.model, context = this.context;
         const at = firstFrom(links, link => link.time >= this.view[0]);
@@ -460,7 +460,7 @@ class Drawing {
         context.lineWidth = 1;
     }
 
-    // The call, and all that were in its way, each joined to it where it began to be.
+    // Outline the call and all calls that were in its way, each linked to it where they met.
     drawChosen({call}) {
         for (const holder of this.model.inTheWay(call).filter(other => other.drawn)) {
             this.outline(this.holding(holder), holder.hold, this.colours.link, 2);
@@ -480,7 +480,7 @@ class Drawing {
         this.context.lineWidth = 1;
     }
 
-    // How many wait, over all of the time, and which part of it is in view.
+    // How many calls wait, over the whole time, and which part of it is in view.
     drawOverview() {
         const context = this.context, c = this.colours;
         const x = time => this.gutter + (time - this.home[0]) * (this.width - this.gutter) / (this.home[1] - this.home[0]);
@@ -500,7 +500,7 @@ class Drawing {
         context.fillRect(0, OVERVIEW, this.width, 1);
     }
 
-    // The picture of the overview, which stays until the calls, the size or the colours change.
+    // The overview's picture, kept until the calls, the size or the colours change.
     paintOverview() {
         const {levels} = this.model, width = Math.max(1, this.width - this.gutter);
         const canvas = document.createElement('canvas');
@@ -532,7 +532,7 @@ function niceStep(least) {
     return [1, 2, 5, 10].map(factor => factor * power).find(step => step >= least * 0.999);
 }
 
-// A time since the start, as exact as the step between ticks asks for.
+// A time since the start, as precise as the step between ticks needs.
 function clock(time, step) {
     const digits = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
     if (time < 120 || step < 1) return time.toFixed(digits) + ' s';

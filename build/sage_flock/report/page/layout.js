@@ -1,13 +1,13 @@
-// Where in the picture each call lies. A row has a label and lanes of bars, in
-// which no two overlap. A bar is what of a call lies in one place: in the view
-// per package its wait and its hold, in the view per lock one of the two.
+// Where in the picture each call lies. A row has a label and lanes of bars; no
+// two bars of a lane overlap. A bar stands for a call: in the view by package
+// for its wait and its hold, in the view by lock for one of the two.
 
 const LANE_GAP = 2, ROW_PAD = 3;
 const THICKEST = 20, THINNEST = 5;      // pixels of a lane
-const LEAST_LABELLED = 11;              // the same, with a name on the bar
+const LEAST_LABELLED = 11;              // pixels of the thinnest lane with names on its bars
 
 class Layout {
-    // What `model` shows, by 'packages' or by 'locks', in `room` pixels of height if that can be.
+    // Lay out what `model` shows, by 'packages' or by 'locks', in `room` pixels of height if it fits.
     constructor(model, by, room) {
         this.by = by;
         this.packed = false;
@@ -21,11 +21,11 @@ class Layout {
         }
         this.lane = THICKEST;
         while (this.lane > THINNEST && this.tall(this.lane) > room) this.lane -= 1;
-        if (this.tall(this.lane) > room) this.lane = LEAST_LABELLED;    // it takes scrolling: then with names
+        if (this.tall(this.lane) > room) this.lane = LEAST_LABELLED;    // it must be scrolled anyway, so show names
         this.place();
     }
 
-    // The height of it all, with lanes of so many pixels.
+    // The height of all rows, with lanes of so many pixels.
     tall(lane) {
         return this.rows.reduce((sum, row) => sum + rowHeight(row, lane), 0);
     }
@@ -79,7 +79,7 @@ function rowHeight(row, lane) {
     return 2 * ROW_PAD + row.lanes.length * (lane + LANE_GAP) - LANE_GAP;
 }
 
-// One for each package, in the order in which they got what others wanted, too.
+// A row for each package, in the order in which they got locks that others wanted, too.
 function packageRows(model, calls) {
     const rows = new Map();
     for (const call of calls) {
@@ -95,7 +95,7 @@ function packageRows(model, calls) {
     return [...rows.values()].sort((a, b) => a.got - b.got);
 }
 
-// One for each lock: the queue, with the first in line lowest, and below it who held the lock.
+// A row for each lock: the queue, the first in line lowest, and below it the holders.
 function lockRows(model, calls) {
     const rows = model.locks.map(lock => ({label: lock.name, holds: [], queue: []}));
     for (const call of calls) {
@@ -113,7 +113,7 @@ function lockRows(model, calls) {
     return rows.filter(row => row.lanes.length);
 }
 
-// Packages that do not meet in time share a row.
+// Packages that do not overlap in time share a row.
 function packedRows(rows) {
     const groups = [];
     for (const row of rows) {
@@ -140,7 +140,7 @@ function packedRows(rows) {
     });
 }
 
-// Of a call that is drawn because somebody waited for it, only the hold matters.
+// The bar of a call. If it is drawn only because another call waited for it, its own wait is left out.
 function barOf(call) {
     const whole = call.visible || !call.hold;
     const from = whole ? call.from : call.hold[0];
@@ -151,7 +151,7 @@ function earliest(list, key) {
     return list.reduce((least, one) => Math.min(least, one[key]), Infinity);
 }
 
-// Put a span into the first lane that is free by then.
+// Put a span into the first lane that is free at its start.
 function fit(lanes, one) {
     const lane = lanes.find(list => list[list.length - 1].to <= one.from && list[list.length - 1].from < one.from);
     if (lane) lane.push(one);

@@ -1,4 +1,4 @@
-// Puts the page together: the answer, the filter, picture, graph and tables.
+// Puts the page together: answer, filter, picture, graph and tables.
 
 const $ = id => document.getElementById(id);
 
@@ -31,7 +31,7 @@ const callTable = new CallTable(model, $('calls-box'), $('calls'), $('shown'), c
 });
 const lockTable = new LockTable(model, $('locks-box'), $('locks'), $('others'), locks => apply({locks}));
 
-// Show what the filter, changed so, lets pass.
+// Change the filter, and show what passes it.
 function apply(change) {
     Object.assign(filter, change);
     const {locks} = filter;
@@ -94,7 +94,7 @@ function fillFilter() {
     });
 }
 
-// The slider's places: nothing, then 1, 2, 5, 10... up to the longest wait.
+// The slider's values: 0, then 1, 2, 5, 10... up to the longest wait.
 function fillSlider() {
     const worst = model.locks.reduce((most, lock) => Math.max(most, lock.worst), 0);
     const places = [0];

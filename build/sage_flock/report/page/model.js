@@ -1,7 +1,7 @@
-// The data of the page, and which of it is shown. report_page.py writes the
-// data; times are seconds since the first event.
+// The data of the page, and which of it is shown. page.py writes the data;
+// times are seconds since the first event.
 
-const MOST_TOLD = 4;        // of those in a waiter's way
+const MOST_NAMED = 4;       // of the calls in a waiter's way
 
 class Model {
     constructor(data) {
@@ -28,7 +28,7 @@ class Model {
         this.links = this.makeLinks();
     }
 
-    // One for each pair of a waiter and a holder that it met: when, and whose.
+    // A link for each pair of a waiter and a holder in its way: the two calls, and when they met.
     makeLinks() {
         const links = [];
         for (const call of this.calls) {
@@ -44,9 +44,8 @@ class Model {
         return {call, holder, time};
     }
 
-    // Show what passes: calls of some locks (a Set of numbers), of one build or of all (undefined), with a text in
-    // their words, and with a wait that is not shorter than so many seconds. Of those in the way of what is found or
-    // long enough the holds are drawn, too.
+    // Show the calls for `locks` (a Set of numbers), in one `build` or in all (undefined), that contain each word of
+    // `text` and waited for `least` seconds or longer. With either of these, the calls in their way are drawn, too.
     show({locks, build, text = '', least = 0}) {
         const words = text.toLowerCase().split(/\s+/).filter(Boolean);
         for (const call of this.calls) {
@@ -71,8 +70,8 @@ class Model {
     }
 }
 
-// How many are of each kind, from each moment to the next change. `spans` says of an item in which spans it is of which
-// kind: [[kind, [from, to]]].
+// How many items are of each kind, at each change. `spans` gives the spans in which an item is of a kind:
+// [[kind, [from, to]]].
 function levels(items, spans, kinds) {
     const changes = [];
     for (const item of items) {
@@ -92,7 +91,7 @@ function levels(items, spans, kinds) {
     return found;
 }
 
-// The index of the first element that passes, in a list where all behind it do, too.
+// The index of the first element that passes, in a list in which all after it pass, too.
 function firstFrom(list, passes) {
     let low = 0, high = list.length;
     while (low < high) {
@@ -103,26 +102,31 @@ function firstFrom(list, passes) {
     return low;
 }
 
-// A length of time: three digits, but no finer than hundredths. seconds() in report_sums.py does the same.
+// A length of time: three digits, but no finer than hundredths. seconds() in sums.py does the same.
 function seconds(value) {
     const exact = Math.round(value * 1e4) / 1e4 + 1e-9;
     return exact.toFixed(exact < 9.995 ? 2 : exact < 99.95 ? 1 : 0) + ' s';
 }
 
-// A moment, since the first event.
+// A time, counted from the first event.
 function moment(value) {
     return value.toFixed(2);
 }
 
-// How many were in the way of a waiter.
+// How many calls were in the way of a waiter.
 function blockers(call) {
     return call.by.length ? call.by.length + call.more : call.for.length || call.strangers.length;
 }
 
-// A call in lines of [class, text]: the tip, and what a screen reader says.
+// The mode of a call; of one in a pool, which of how many places it had.
+function modeOf(call) {
+    return call.mode + (call.place ? ', place ' + call.place : '') + (call.most ? ' of ' + call.most : '');
+}
+
+// A call as lines of [class, text], for the tip and for screen readers.
 function describe(model, call) {
     const lines = [['who', call.who + ': ' + (call.command || 'a descriptor of a shell')]];
-    lines.push(['lock', call.lockName + ', ' + call.mode]);
+    lines.push(['lock', call.lockName + ', ' + modeOf(call)]);
     if (call.wait) {
         const slot = call.lent ? 'job slot lent' : 'job slot idle';
         lines.push(['wait', 'waited ' + span(call.wait) + ', ' + slot]);
@@ -146,9 +150,9 @@ function span(pair) {
 
 function inTheWay(model, call) {
     const named = id => model.calls[id].who + ': ' + (model.calls[id].command || 'a shell');
-    const told = call.by.slice(0, MOST_TOLD);
-    const lines = told.map(pair => 'for ' + named(pair[0]) + ', ' + seconds(pair[1]));
-    const more = call.by.length - told.length + call.more;
+    const longest = call.by.slice(0, MOST_NAMED);
+    const lines = longest.map(pair => 'for ' + named(pair[0]) + ', ' + seconds(pair[1]));
+    const more = call.by.length - longest.length + call.more;
     if (more) lines.push('and ' + more + ' more');
     if (!lines.length) lines.push(...call.for.map(id => 'for ' + named(id)));
     if (!lines.length && call.strangers.length) lines.push('for process ' + call.strangers.join(', '));

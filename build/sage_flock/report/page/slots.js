@@ -1,13 +1,13 @@
 // The graph of job slots: what the jobs did with them, over the time that the
-// timeline shows. A job is a row of the log, a package or else a process; of
-// what it does outside all locks the log says nothing.
+// timeline shows. A job is a package, or a process without one; the log does
+// not say what it does outside all locks.
 
-const SLOT_KINDS = [        // from the bottom up, and what to call and to paint them
+const SLOT_KINDS = [        // from the bottom up: kind, text in the legend, pattern
     ['running', 'running', 'exclusive'], ['idle', 'idle: waits and keeps its slot', 'idle'],
     ['overdrawn', 'overdrawn: runs without a slot', 'overdrawn'],
     ['lent', 'lent: waits while another has its slot', 'lent'],
 ];
-const SLOT_ORDER = ['lent', 'overdrawn', 'idle', 'running'];     // what counts of a job that is several of them
+const SLOT_ORDER = ['lent', 'overdrawn', 'idle', 'running'];     // a job that is of several kinds counts as the first
 
 class SlotGraph {
     constructor(model, timeline, canvas, said) {
@@ -22,11 +22,11 @@ class SlotGraph {
         this.sums = this.addUp();
         this.most = this.levels.reduce((top, level) => Math.max(top, this.sum(level)), 1);
         matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => {
-            this.fillLegend(this.legend);       // by now the timeline has the new colours
+            this.fillLegend(this.legend);       // the timeline has the new colours by now
             this.redraw();
         });
         canvas.addEventListener('pointermove', event => this.point(event.offsetX));
-        canvas.addEventListener('pointerleave', () => this.tell());
+        canvas.addEventListener('pointerleave', () => this.sayAverage());
     }
 
     fillLegend(list) {
@@ -60,14 +60,14 @@ class SlotGraph {
         });
     }
 
-    // The same up to a time.
+    // The same up to any time.
     upTo(time) {
         const i = Math.max(0, firstFrom(this.levels, level => level.time > time) - 1);
         const level = this.levels[i], length = Math.max(0, time - level.time);
         return this.sums[i].map((sum, k) => sum + level[this.kinds[k]] * length);
     }
 
-    // How many there were of each kind, on average, between two times for which upTo() is known.
+    // The average number of jobs of each kind between two times, from upTo() of both.
     average(before, after, length) {
         return after.map((sum, k) => (sum - before[k]) / length);
     }
@@ -107,7 +107,7 @@ class SlotGraph {
         });
         context.fillStyle = colours.line;
         context.fillRect(gutter - 1, 0, 1, height);
-        this.tell();
+        this.sayAverage();
     }
 
     drawScale(context, y, width) {
@@ -127,11 +127,11 @@ class SlotGraph {
 
     point(x) {
         const time = this.timeline.time(x);
-        if (x < this.timeline.gutter) this.tell();
+        if (x < this.timeline.gutter) this.sayAverage();
         else this.say('at ' + moment(time) + ' s', time, time + 1e-6, 0);
     }
 
-    tell() {
+    sayAverage() {
         const [from, to] = this.timeline.view;
         this.say('on average', Math.max(0, from), Math.min(this.model.length, to), 1);
     }
@@ -144,8 +144,8 @@ class SlotGraph {
     }
 }
 
-// What a call says of its job: [[kind, [from, to]]]. A slot may stay lent when the lock is got: the call holds it then,
-// and waits for a slot before it runs its command.
+// What a call's job did: [[kind, [from, to]]]. A slot may still be lent when the lock is got: the call then holds the
+// lock, and waits for the slot before it runs its command.
 function slotSpans(call) {
     const spans = call.hold ? [['running', call.hold]] : [];
     if (!call.wait) return spans;
@@ -156,7 +156,7 @@ function slotSpans(call) {
     return spans;
 }
 
-// The spans of a job, which may overlap, as spans that do not.
+// The spans of a job, without overlaps: where several overlap, the first kind in SLOT_ORDER counts.
 function strongest(spans) {
     const found = [], steps = levels([spans], one => one, SLOT_ORDER);
     for (let i = 0; i + 1 < steps.length; i += 1) {

@@ -1,11 +1,11 @@
-// The page in words and numbers: what each lock came to, and every call. Of a
-// table only the rows in view are made, so that many thousands cost nothing.
+// The page in words and numbers: the sums of each lock, and every call. A table
+// makes only the rows in view, so that many thousands cost nothing.
 
 const SPARE = 8;            // rows made above and below those in view
 
 class Table {
-    // `columns` are {name, width in em, number, key, cell}: `key` says what to sort an item by, `cell` gives its text
-    // or element.
+    // `columns` are {name, width in em, number, key, cell}: `key` gives what to sort an item by, `cell` its text or
+    // element.
     constructor(box, table, columns) {
         Object.assign(this, {box, table, columns});
         this.items = [];
@@ -31,7 +31,7 @@ class Table {
         return column.name;
     }
 
-    // Show these, from the first.
+    // Show these items, from the first on.
     fill(items) {
         this.items = items;
         this.made.clear();
@@ -57,7 +57,7 @@ class Table {
             row.remove();
             made.delete(item);
         }
-        // Rows that stay are not touched: one of them may have the focus.
+        // Rows that stay are left alone: one of them may have the focus.
         for (let i = from; i < to; i += 1) {
             if (made.has(items[i])) continue;
             const row = this.row(items[i], i);
@@ -87,7 +87,7 @@ function orDash(value, text) {
 }
 
 class LockTable extends Table {
-    // `ticked` is the Set of the locks that are shown, by number; onTick takes another.
+    // `ticked` is the Set of the numbers of the locks that are shown; onTick is called with a new one.
     constructor(model, box, table, more, onTick) {
         const count = (name, key) => ({name, width: 5.2, number: true, cell: lock => orDash(lock[key])});
         const time = (name, key, mark = () => '') => (
@@ -133,7 +133,7 @@ class LockTable extends Table {
         return cell;
     }
 
-    // Tick these; locks that nobody waited for are listed once one of them is to be seen.
+    // Tick these locks. If nobody waited for one of them, list all such locks.
     tick(ticked) {
         const {contended, locks} = this.model;
         this.ticked = ticked;
@@ -153,7 +153,7 @@ class CallTable extends Table {
         super(box, table, [
             {name: 'Who', width: 10, key: call => call.who, cell: call => this.pick(call)},
             {name: 'Lock', width: 8, key: call => call.lockName, cell: call => call.lockName},
-            {name: 'Mode', width: 6.2, key: call => call.mode, cell: call => call.mode},
+            {name: 'Mode', width: 6.2, key: call => call.mode, cell: modeOf},
             {name: 'Command', width: 14, className: 'command', key: call => call.command, cell: call => call.command},
             length('Asked at', call => call.asked, call => moment(call.asked) + ' s'),
             length('Waited', call => call.waited, call => (call.wait ? seconds(call.waited) : '\u2013')),
@@ -193,7 +193,7 @@ class CallTable extends Table {
         this.fill(keyed.map(pair => pair[1]));
     }
 
-    // Whom a wait is put down to, in short: its tip says more.
+    // The cause of a wait in short; its tip says more.
     cause(call) {
         if (!call.wait || !blockers(call)) return '';
         const first = call.by.length ? this.model.calls[call.by[0][0]].who + ', ' + seconds(call.by[0][1])

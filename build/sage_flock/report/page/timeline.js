@@ -1,7 +1,7 @@
 // What a person does with the picture: zoom, move, point, step through it by
-// keys; and the tip above it that tells of a call.
+// keys; and the tip above it that describes a call.
 
-const SHORTEST = 0.002;     // seconds; closer nobody needs to look
+const SHORTEST = 0.002;     // seconds; nobody needs to look closer
 const NEAR = 5;             // pixels within which the pointer finds a call
 
 class Timeline extends Drawing {
@@ -10,14 +10,14 @@ class Timeline extends Drawing {
         this.listen();
     }
 
-    // The model shows other calls now, or there is another size or view: `by` packages or locks.
+    // Lay out anew: the model shows other calls, or the size or the view has changed. `by`: 'packages' or 'locks'.
     relaid(by = this.by) {
         this.by = by;
         const {picked} = this;
         this.hover = this.picked = null;
         this.resize();
         if (picked && picked.call.drawn) this.picked = picked.call.bars[0];
-        this.tell();
+        this.showTip();
     }
 
     // ---- Moving about
@@ -46,7 +46,7 @@ class Timeline extends Drawing {
         this.onView();
     }
 
-    // Zoom by a factor about a time; 0.5 shows half as much. Without a time, what is picked stays in view.
+    // Zoom by a factor around a time; 0.5 shows half as much. Without a time, the picked bar stays in view.
     zoom(factor, about = this.centreOfInterest()) {
         const [from, to] = this.view;
         const length = Math.min(Math.max((to - from) * factor, SHORTEST), this.model.length * 1.1 + SHORTEST);
@@ -54,7 +54,7 @@ class Timeline extends Drawing {
         this.setView([start, start + length]);
     }
 
-    // The middle of what is picked, as far as it is in view; else of the view.
+    // The middle of the picked bar's visible part; without one, of the view.
     centreOfInterest() {
         const [from, to] = this.view;
         if (!this.picked) return (from + to) / 2;
@@ -76,7 +76,7 @@ class Timeline extends Drawing {
         this.pick(call.bars[0]);
     }
 
-    // Keep a bar in view and tell of it until another is picked.
+    // Keep a bar in view and its tip open until another bar is picked.
     pick(bar) {
         this.picked = bar;
         this.hover = null;
@@ -87,7 +87,7 @@ class Timeline extends Drawing {
             const [from, to] = this.view, half = (to - from) / 2;
             if (bar.from > to || bar.to < from) this.setView([bar.from - half, bar.from + half]);
         }
-        this.tell();
+        this.showTip();
     }
 
     step(key) {
@@ -134,7 +134,7 @@ class Timeline extends Drawing {
         addEventListener('scroll', () => { if (this.over) this.redraw(); }, {passive: true});
         let width = innerWidth, height = innerHeight;
         addEventListener('resize', () => {
-            // A phone's address bar comes and goes: that is no other size.
+            // A phone's address bar comes and goes: that is no change of size.
             if (innerWidth === width && Math.abs(innerHeight - height) < 120) return;
             width = innerWidth;
             height = innerHeight;
@@ -153,7 +153,7 @@ class Timeline extends Drawing {
         return this.layout.barAt(this.time(x), y - TOP + this.scrolled(), NEAR / this.pixels);
     }
 
-    // The wheel is the page's. With Ctrl, which a pinch on a touchpad comes with, it zooms; sideways it moves.
+    // The wheel scrolls the page. With Ctrl, which a touchpad's pinch sets, it zooms; sideways it moves the view.
     wheeled(event) {
         const lines = event.deltaMode === 1 ? 16 : 1;
         const across = (event.shiftKey ? event.deltaX || event.deltaY : event.deltaX) * lines;
@@ -166,7 +166,7 @@ class Timeline extends Drawing {
         event.preventDefault();
     }
 
-    // Two fingers zoom and move; what is under them stays under them.
+    // Two fingers zoom and move: what is under them stays there.
     touched(event) {
         if (event.touches.length !== 2) {
             this.pinch = null;
@@ -204,7 +204,7 @@ class Timeline extends Drawing {
             this.canvas.classList.add('drags');
             this.hover = null;
             this.pan(drag.last - x);
-            this.tell();
+            this.showTip();
         }
         drag.last = x;
     }
@@ -239,12 +239,12 @@ class Timeline extends Drawing {
         this.canvas.classList.toggle('points', Boolean(bar));
         if (bar === this.hover) return;
         this.hover = bar;
-        this.tell();
+        this.showTip();
     }
 
-    // ---- The tip: a place of its own, so that it hides nothing.
+    // ---- The tip has a place of its own, so that it hides nothing.
 
-    tell() {
+    showTip() {
         const bar = this.hover || this.picked;
         if (bar) {
             const lines = describe(this.model, bar.call), facts = element('div');
