@@ -2,56 +2,11 @@
 # Sweeps: whose sweep serves which call.
 
 load lib
-
-# sweep NAME [KEY]: the actor NAME asks for a sweep.
-sweep() {
-    start "$1" --coalesce --key "${2:-sweep}" x.lock
-}
-
-# two_ask_meanwhile: while A sweeps, B and C ask for a sweep; then A ends.
-two_ask_meanwhile() {
-    sweep A
-    expect 'A in'
-    sweep B
-    expect_waiting exclusive x.lock B
-    sweep C
-    expect_waiting exclusive x.lock C
-    leaves A
-}
-
-# goes_through NAME: the actor gets its turn, sweeps and succeeds.
-goes_through() {
-    gets exclusive x.lock "$1"
-    leaves "$1"
-    ends "$1" 0
-}
-
-# one_begins NAME OTHER: it is the turn of one of them, which sweeps: $first. The other one is $second. Two that wait
-# have said so in an order, but need not have come to the lock in the same.
-one_begins() {
-    expect_got exclusive x.lock
-    first=$(expect "[$1$2] in") || { echo "$first"; return 1; }
-    echo "$first"
-    first=${first% in}
-    first=${first##* }
-    second=$1
-    [ "$first" != "$1" ] || second=$2
-}
-
-# served NAME: the actor gets its turn, and need not sweep.
-served() {
-    expect_got exclusive x.lock
-    expect "sage-flock: x.lock: a '*actor $1' that began after this call has succeeded: nothing to do"
-    ends "$1" 0
-}
+load conversations
+first='' second=''      # one_begins says who
 
 @test "one sweep serves all who asked before it began" {
-    two_ask_meanwhile
-    one_begins B C
-    leaves "$first"
-    served "$second"
-    ends "$first" 0
-    expect_nothing_more
+    one_sweep_serves_all
 }
 
 @test "who asks during a sweep is not served by it" {

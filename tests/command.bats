@@ -312,8 +312,8 @@ catcher='
 
 @test "Ctrl-C ends a waiter, without a word" {
     held_by A x.lock
-    run tool terminal c sage-flock x.lock echo ready
-    [[ $output == *"waiting for exclusive lock x.lock to run 'echo ready'"*'signal 2' ]]
+    TERM=dumb COLUMNS=1000 run tool terminal c sage-flock x.lock echo ready
+    [[ $output == *"waiting for exclusive lock x.lock to run 'echo ready', 1st in line"*'signal 2' ]]
     [[ $output != *Traceback* ]]
     [[ $output != *Interrupt* ]]
     open_gate A
@@ -336,7 +336,7 @@ catcher='
 
 @test "a waiting line is one line, however odd the command" {
     held_by A x.lock
-    run sage-flock -w 0.01 x.lock $'two\nlines' $'\x1b[31m' $'\xff' $'\xc2\x9b' ''
+    COLUMNS=1000 run sage-flock -w 0.01 x.lock $'two\nlines' $'\x1b[31m' $'\xff' $'\xc2\x9b' ''
     [ "$status" = 1 ]
     [[ ${lines[0]} == 'sage-flock: waiting for exclusive lock x.lock to run '* ]]
     for line in "${lines[@]}"; do

@@ -70,3 +70,59 @@ completed() {
     echo "$output"
     [ "$(echo "$output" | sort)" = "$(printf 'a b.lock\nheld\npip.lock')" ]
 }
+
+# typed SHELL LINE...: what stands on the command line of a real shell after TAB, for each LINE in brackets.
+typed() {
+    if [ "$1" = zsh ]; then
+        echo "fpath=('$ROOT/build/completion' \$fpath); autoload -Uz compinit; compinit -u -D
+            _mine() { compadd only-mine }; compdef _mine a-command-of-mine"
+    else
+        echo ". '$ROOT/build/completion/sage-flock.bash'"
+    fi >rc
+    echo "exec 7>opened; cd '$PWD'" >>rc
+    "$PYTHON" "$ROOT/tests/drivers/complete.py" "$1" rc "${@:2}" | tee typed
+}
+
+# What both shells are asked for.
+a_place_to_type_in() {
+    printf '#!/bin/sh\n' >a-command-of-mine
+    chmod +x a-command-of-mine
+    mkdir -p tree/var/lock folder-of-mine
+    touch tree/var/lock/pip.lock tree/var/lock/rebase.lock a-file-of-mine folder-file
+    export PATH=$PWD:$PATH SAGE_LOCAL=$PWD/tree
+    LINES_TO_TYPE=('sage-flock --excl' 'sage-flock -s p' 'sage-flock -w 5 --coal' 'sage-flock pip.lock a-command-of-m'
+        'sage-flock -n pip.lock a-command-of-mine a-fil' 'sage-flock pip.lock a-command-of-mine --nonbl'
+        'sage-flock pip.lock --comm' 'sage-flock --fd 7 a-command-of-m' 'sage-flock --self-test fold'
+        'sage-flock --status pip.lock reb' 'sage-flock --mark a-fil')
+    LINES_DUE='[sage-flock --exclusive ]
+[sage-flock -s pip.lock ]
+[sage-flock -w 5 --coalesce ]
+[sage-flock pip.lock a-command-of-mine ]
+[sage-flock -n pip.lock a-command-of-mine a-file-of-mine ]
+[sage-flock pip.lock a-command-of-mine --nonbl]
+[sage-flock pip.lock --command ]
+[sage-flock --fd 7 a-command-of-mine ]
+[sage-flock --self-test folder-of-mine/]
+[sage-flock --status pip.lock rebase.lock ]
+[sage-flock --mark a-file-of-mine ]'
+}
+
+@test "bash, as it is typed" {
+    a_place_to_type_in
+    typed bash "${LINES_TO_TYPE[@]}" 'sage-flock --fd 7'
+    [ "$(cat typed)" = "$LINES_DUE
+[sage-flock --fd 7 ]" ]
+}
+
+@test "zsh, as it is typed" {
+    needs zsh
+    a_place_to_type_in
+    LINES_DUE=${LINES_DUE/a-file-of-mine ]/a-fil]}      # its completion, in rc, knows of no files
+    typed zsh "${LINES_TO_TYPE[@]}" 'sage-flock pip.lock a-command-of-mine only-m' \
+        'sage-flock --fd 7 a-command-of-mine only-m' 'sage-flock pip.lock ls a-fil' 'sage-flock --fd 7'
+    [ "$(cat typed)" = "$LINES_DUE
+[sage-flock pip.lock a-command-of-mine only-mine ]
+[sage-flock --fd 7 a-command-of-mine only-mine ]
+[sage-flock pip.lock ls a-file-of-mine ]
+[sage-flock --fd 7 ]" ]
+}

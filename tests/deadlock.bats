@@ -44,7 +44,7 @@ ring_of() {
     done
     for ((i = 1; i < $1; i++)); do
         open_gate "P$i"
-        expect "sage-flock: waiting for exclusive lock l$((i + 1)).lock to run 'echo 'P$i in both'': held by *"
+        expect "sage-flock: waiting for exclusive lock l$((i + 1)).lock to run 'echo 'P$i in both'', 1st in line: held by *"
     done
     for ((i = 1; i < $1; i++)); do
         next=$((i + 1))

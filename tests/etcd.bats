@@ -2,6 +2,7 @@
 # Locks kept by etcd: the same questions as for those in files, and what happens when servers fail. Needs etcd.
 
 load lib
+load conversations
 
 setup_file() {
     if ! command -v etcd >/dev/null; then
@@ -44,16 +45,6 @@ fake() {
     expect ready
     export SAGE_LOCK_DIR
     SAGE_LOCK_DIR=etcd://$(cat "$STAGE/fake")/test
-}
-
-# says STATUS GLOB COMMAND...: it ends with this status, and prints this one line.
-says() {
-    local status=0 said
-    said=$("${@:3}" 2>&1) || status=$?
-    echo "  $said"
-    if [ "$status" != "$1" ]; then echo "^ ended with $status, not $1"; return 1; fi
-    # shellcheck disable=SC2053 # a pattern is what it is
-    if [[ $said != $2 || $said = *$'\n'* ]]; then echo "^ where this was due: $2"; return 1; fi
 }
 
 # raw PATH JSON [TOKEN]: the answer of etcd itself.
@@ -103,18 +94,7 @@ make_certificates() {
 
 @test "an exclusive lock keeps the next exclusive one waiting" {
     on_etcd
-    held_by A x.lock
-    start B x.lock
-    expect "sage-flock: waiting for exclusive lock x.lock to run 'actor B': held by *@$(uname -n) 'actor A' for *"
-    says 1 '' sage-flock -n x.lock true
-    says 9 '' sage-flock -s -n -E 9 x.lock true
-    says 1 'sage-flock: x.lock: not got within 0.1 s: held by '*"'actor A' for "* sh -c 'sage-flock -w 0.1 x.lock true 2>&1 | tail -n 1; exit 1'
-    leaves A
-    gets exclusive x.lock B
-    leaves B
-    ends A 0
-    ends B 0
-    expect_nothing_more
+    exclusive_keeps_waiting "[0-9]*@$(uname -n)"
     nothing_left
 }
 
@@ -125,12 +105,27 @@ make_certificates() {
     start C x.lock
     expect_waiting exclusive x.lock C
     start D -s x.lock
-    expect "*waiting for shared lock x.lock *: held by * 'actor A' * and * 'actor B' *; before us waits * 'actor C'"
+    expect "*waiting for shared lock x.lock *, 2nd in line: held by * 'actor A' * and * 'actor B' *; before us waits * 'actor C'"
+    make_gate E
+    SAGE_PKG=six launch E sage-flock -s x.lock actor E
+    expect "six: waiting for shared x.lock, 3rd in line: held by * 'actor A' for * s and * 'actor B' for * s; before us waits * 'actor C'"
+    SAGE_PKG=six held_by F y.lock
+    make_gate G
+    SAGE_PKG=idna launch G sage-flock y.lock actor G
+    expect "idna: waiting for exclusive y.lock, 1st in line: held by *@$(uname -n) six for * s"
+    leaves F
+    expect 'idna: got y.lock after *'
+    expect 'G in'
     leaves A
     leaves B
     gets exclusive x.lock C
     leaves C
-    gets shared x.lock D
+    for _ in 1 2 3 4; do expect '*'; done >heard
+    cat heard
+    grep -q "^  sage-flock: got shared lock x.lock after .* s to run 'actor D'$" heard
+    grep -q '^  six: got x.lock after .* s$' heard
+    grep -q '^  D in$' heard
+    grep -q '^  E in$' heard
 }
 
 @test "a pool: so many at a time, in the order in which they came, writers among them" {
@@ -138,7 +133,7 @@ make_certificates() {
     held_by A --pool 2 x.lock
     held_by B --pool 2 x.lock
     start C --pool 2 x.lock
-    expect "sage-flock: waiting for pool lock x.lock to run 'actor C': 2 of 2 in use: *@$(uname -n) 'actor A' for * s and * 'actor B' for * s"
+    expect "sage-flock: waiting for pool lock x.lock to run 'actor C', 1st in line: 2 of 2 in use: *@$(uname -n) 'actor A' for * s and * 'actor B' for * s"
     start D --pool 2 x.lock
     expect_waiting pool x.lock D
     start W x.lock
@@ -150,8 +145,8 @@ make_certificates() {
     says 1 'sage-flock: x.lock: not got within 0.1 s: 2 of 2 in use: '* sh -c 'sage-flock -w 0.1 --pool 2 x.lock true 2>&1 | tail -n 1; exit 1'
     run sage-flock --status x.lock
     echo "$output"
-    [ "$(grep -c '^x.lock  holds  pool, 2 of 2 ' <<<"$output")" = 2 ]
-    [ "$(grep -c '^x.lock  waits  pool, 2 of 4 ' <<<"$output")" = 1 ]
+    [ "$(grep -c '^  holds  pool, 2 of 2 ' <<<"$output")" = 2 ]
+    [ "$(grep -c '^  waits  pool, 2 of 4 ' <<<"$output")" = 1 ]
     leaves B                        # not the oldest
     gets pool x.lock C
     leaves C
@@ -222,25 +217,22 @@ make_certificates() {
 
 @test "who gives up or is ended while waiting is out of everybody's way at once" {
     on_etcd
-    held_by A -s x.lock
-    SAGE_FLOCK_LEASE=600 start B x.lock
-    expect_waiting exclusive x.lock B
-    start C -s x.lock
-    expect_waiting shared x.lock C
-    kill -TERM "$(pid B)"
-    ends B 143
-    gets shared x.lock C
+    export SAGE_FLOCK_LEASE=600
+    writer_in_between_ends_by TERM
+    ends W 143
 }
 
 @test "held by an ancestor: run, but exclusive under shared is refused; the variable alone lets nobody in" {
     on_etcd
+    nested_in_exclusive_runs
+    upgrade_is_refused
+    nested_with_another_in_between
     sage-flock x.lock sage-flock x.lock sage-flock -s x.lock true
-    sage-flock -s x.lock sage-flock -s x.lock true
-    says 125 'sage-flock: x.lock: held shared by the command that this one runs under*' \
-        sage-flock -s x.lock sage-flock x.lock true
-    sage-flock x.lock sage-flock y.lock sage-flock x.lock true
     held=$(sage-flock x.lock sh -c 'echo "$SAGE_FLOCK_HELD"')
-    held_by A x.lock
+    shared_in_shared_runs
+    leaves W
+    ends W 0
+    held_by B x.lock
     SAGE_FLOCK_HELD=$held says 1 '' sage-flock -n x.lock true
 }
 
@@ -256,27 +248,23 @@ make_certificates() {
     expect_waiting shared x.lock B
     held_by C y.lock
     sage-flock --status | tee status
-    grep -q "^x.lock  *holds  *exclusive  *$(pid A)@$(uname -n) .* actor A$" status
-    grep -q "^x.lock .*waits .*shared .*actor B" status
-    grep -q "^y.lock .*holds .*actor C" status
+    grep -q '^x.lock  1 holds, 1 waits, oldest .* s$' status
+    grep -q "^  holds  *exclusive  *$(pid A)@$(uname -n) .* actor A$" status
+    grep -q '^  waits .*shared .*actor B' status
+    grep -q '^y.lock  1 holds for .* s$' status
+    grep -q '^  holds .*actor C' status
+    [ "$(wc -l <status)" = 6 ]
     sage-flock --status --json x.lock | "$PYTHON" -c '
 import json, sys
 lock, = json.load(sys.stdin)
 assert [(one["state"], one["mode"], one["host"]) for one in lock["users"]] == [
-    ("holds", "exclusive", sys.argv[1]), ("waits", "shared", sys.argv[1])], lock' "$(uname -n)"
+    ("holds", "exclusive", sys.argv[1]), ("waits", "shared", sys.argv[1])], lock
+assert [one["package"] for one in lock["users"]] == [None, None], lock' "$(uname -n)"
 }
 
 @test "a sweep that began after the call serves it, a failed one nobody" {
     on_etcd
-    held_by A sweep.lock
-    for name in B C D; do
-        launch "$name" sage-flock --coalesce --key all sweep.lock sh -c 'echo swept'
-        expect '*waiting for exclusive lock sweep.lock*'
-    done
-    leaves A
-    for _ in 1 2 3 4 5 6; do expect '*'; done >heard
-    [ "$(grep -cx '  swept' heard)" = 1 ]
-    [ "$(grep -c 'nothing to do' heard)" = 2 ]
+    one_sweep_serves_all
     run sage-flock --coalesce --key all sweep.lock false
     [ "$status" = 1 ]
     [ "$(sage-flock --coalesce --key all sweep.lock echo again)" = again ]
@@ -290,7 +278,7 @@ assert [(one["state"], one["mode"], one["host"]) for one in lock["users"]] == [
     held_by A x.lock
     SAGE_FLOCK_REMINDER=0.2 start B x.lock
     expect_waiting exclusive x.lock B
-    expect "sage-flock: still waiting after 0.* for exclusive lock x.lock to run 'actor B': held by *'actor A'*"
+    expect "sage-flock: still waiting after 0.* for exclusive lock x.lock to run 'actor B', 1st in line: held by *'actor A'*"
     expect "sage-flock: still waiting after *"
 }
 

@@ -156,7 +156,7 @@ refused() {
     export SAGE_LOCAL=$PWD/two
     launch B kit_itself
     expect 'greeting 1.0: building, *'
-    expect 'sage-flock: waiting for exclusive lock */distfiles/.greeting-1.0.tar.gz.lock *'
+    expect 'greeting: waiting for exclusive */distfiles/.greeting-1.0.tar.gz.lock, *'
     open_gate served
     ends A 0
     ends B 0

@@ -13,8 +13,8 @@ all_pythons() {
     done | each_version_once
 }
 
-# A version manager's shim may lead nowhere, which is no error, or to a real interpreter, which is the one we want:
-# the shim costs more time than all that is measured here.
+# A version manager's shim may lead nowhere, which is no error, or to a real interpreter, which is used in its place: the
+# shim takes more time than everything measured here.
 version_of_python() {
     "$1" -S -E -c 'import sys, fcntl; print("%d.%d.%d\t%s" % (sys.version_info[:3] + (sys.executable,)))' 2>/dev/null
 }
@@ -35,7 +35,7 @@ version_of_make() {
         [ -n "$version" ] && printf '%s\t%s\n' "$version" "$make_path"
 }
 
-# on_path PATTERN...: every executable on PATH that the first pattern matches, then the second...
+# on_path PATTERN...: prints every executable on PATH that matches the first pattern, then the second, and so on.
 on_path() {
     for pattern; do
         echo "$PATH:" | tr : '\n' | while IFS= read -r folder; do

@@ -266,26 +266,26 @@ rebased() {
 @test "a tree whose DLLs are as they were after the last rebase is not rebased again" {
     mkdir -p tree/lib
     echo one >'tree/lib/a b.dll'
-    told="-O -T $PWD/tree/var/rebase.list"
-    [ "$(rebased)" = "$told" ]
+    given="-O -T $PWD/tree/var/rebase.list"
+    [ "$(rebased)" = "$given" ]
     [ "$(rebased)" = '' ]
-    [ "$(rebased 'echo again')" = "again $told" ]
+    [ "$(rebased 'echo again')" = "again $given" ]
     fails rebased false
-    [ "$(rebased)" = "$told" ]
+    [ "$(rebased)" = "$given" ]
 
     echo two >tree/lib/new.so
-    [ "$(rebased)" = "$told" ]
+    [ "$(rebased)" = "$given" ]
     rm tree/lib/new.so
-    [ "$(rebased)" = "$told" ]
+    [ "$(rebased)" = "$given" ]
 
     touch -r 'tree/lib/a b.dll' before
     echo two >new
     touch -r before new
     mv new 'tree/lib/a b.dll'
-    [ "$(rebased)" = "$told" ]
+    [ "$(rebased)" = "$given" ]
     echo 333 >'tree/lib/a b.dll'
     touch -r before 'tree/lib/a b.dll'
-    [ "$(rebased)" = "$told" ]
+    [ "$(rebased)" = "$given" ]
     [ "$(rebased)" = '' ]
 }
 

@@ -32,8 +32,9 @@ options
 proc
 events
 request
-debts jobserver hints
+debts jobserver hints lines
 messages
+terminal
 python
 '''
 

@@ -26,7 +26,7 @@ STAGE=$BATS_TEST_TMPDIR/stage
 SAGE_FLOCK_ITSELF=("$PYTHON" -S -E "$ROOT/build/bin/sage-flock")
 
 setup() {
-    unset SAGE_LOCAL SAGE_LOCK_DIR SAGE_FLOCK_HELD MAKEFLAGS MFLAGS MAKELEVEL PYTHONPATH SAGE_FLOCK_LOG NO_COLOR
+    unset SAGE_LOCAL SAGE_LOCK_DIR SAGE_FLOCK_HELD MAKEFLAGS MFLAGS MAKELEVEL PYTHONPATH SAGE_FLOCK_LOG SAGE_PKG NO_COLOR COLUMNS
     export PYTHON MAKE SHELL_UNDER_TEST STAGE PATIENCE LC_ALL=C PATH=$ROOT/tests/bin:$PATH
     mkdir "$STAGE" "$BATS_TEST_TMPDIR/here"
     mkfifo "$STAGE/events"
@@ -44,12 +44,12 @@ teardown() {
 }
 started=
 
-# launch NAME COMMAND...: starts a command whose output goes to events; $(pid NAME) is its process id.
+# launch NAME COMMAND...: starts a command whose output goes to events, unabridged; $(pid NAME) is its process id.
 launch() {
     local name=$1
     shift
     set -m                      # hence the process group
-    "$@" </dev/null >&9 2>&1 3>&- 9>&- &
+    COLUMNS=${COLUMNS-1000} "$@" </dev/null >&9 2>&1 3>&- 9>&- &
     set +m
     started="$started $!"
     printf -v "pid_$name" %s "$!"

@@ -48,7 +48,7 @@ senders_are_known() {
 }
 
 @test "INT and QUIT to the wrapper alone change nothing where that is not known" {
-    ! senders_are_known || skip 'on this Python it can'
+    ! senders_are_known || skip 'on this Python it is'
     for name in INT QUIT; do
         held_by A x.lock
         # Not before the wrapper knows its command, and ignores the two: what comes earlier is passed on.

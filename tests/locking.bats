@@ -3,17 +3,10 @@
 # every python
 
 load lib
+load conversations
 
 @test "an exclusive lock keeps the next exclusive one waiting" {
-    held_by A x.lock
-    start B x.lock
-    expect_waiting exclusive x.lock B
-    leaves A
-    gets exclusive x.lock B
-    leaves B
-    ends A 0
-    ends B 0
-    expect_nothing_more
+    exclusive_keeps_waiting '[0-9]*'
 }
 
 @test "shared locks go together" {
@@ -121,7 +114,7 @@ load lib
 @test "-w gives up after its time, and no earlier" {
     held_by A x.lock
     begun=$(tool clock)
-    run sage-flock -w 0.15 -E 8 x.lock sh -c ': >ran'
+    COLUMNS=1000 run sage-flock -w 0.15 -E 8 x.lock sh -c ': >ran'
     [ $(($(tool clock) - begun)) -ge 150 ]
     [ "$status" = 8 ]
     [[ ${lines[0]} == "sage-flock: waiting for exclusive lock x.lock to run "* ]]
@@ -322,8 +315,8 @@ END
     [ -r /proc/self/fd/0 ] || skip 'nothing here shows which'
     held_by A x.lock
     exec 7>x.lock
-    run sage-flock -w 0.01 7
-    [[ $output == "sage-flock: waiting for exclusive lock 7 ($(pwd -P)/x.lock): held by "* ]]
+    COLUMNS=1000 run sage-flock -w 0.01 7
+    [[ $output == "sage-flock: waiting for exclusive lock 7 ($(pwd -P)/x.lock), 1st in line: held by "* ]]
 }
 
 @test "a shell's own descriptor: -n and -w give up on it" {

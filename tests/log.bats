@@ -42,9 +42,9 @@ log() {
     SAGE_PKG=six start A x.lock
     expect 'A in'
     SAGE_PKG=flask start B x.lock
-    expect_waiting exclusive x.lock B
+    expect "flask: waiting for exclusive x.lock, 1st in line: held by $(pid A) six for *"
     leaves A
-    expect_got exclusive x.lock
+    expect 'flask: got x.lock after *'
     open_gate B
     expect 'B in'
     expect 'B out'

@@ -461,11 +461,11 @@ EOF
     expect 'a at work'
     launch N kit_itself
     expect 'a 1.0: waiting: another make*'
-    expect "sage-flock: waiting for exclusive lock package-a.lock to run 'sage-spkg a'*held by * 'sage-spkg a'*"
+    expect "a: waiting for exclusive package-a.lock, 1st in line: held by * 'sage-spkg a'"
     open_gate a
     # One has b in hand, and the other waits for that.
     heard=
-    while [[ $heard != *'|b at work'* || $heard != *'waiting for exclusive lock package-b.lock '* ]]; do
+    while [[ $heard != *'|b at work'* || $heard != *'|b: waiting for exclusive package-b.lock, '* ]]; do
         IFS= read -r -t "$PATIENCE" -u 9 line
         echo "  $line"
         heard="$heard|$line"
@@ -490,10 +490,10 @@ EOF
     kill -KILL "$(pid M)"
     launch N kit_itself a
     expect 'a 1.0: waiting: another make*'
-    expect "sage-flock: waiting for exclusive lock package-a.lock to run 'sage-spkg a'*held by * 'sage-spkg a'*"
+    expect "a: waiting for exclusive package-a.lock, 1st in line: held by * 'sage-spkg a'"
     open_gate a
     hears '*a 1.0: installed in *'
-    hears 'sage-flock: got exclusive *'
+    hears 'a: got package-a.lock after *'
     hears '* a 1.0: is installed already'
     ends N 0
     [ "$(cat "$STAGE/built-a")" = 1.0 ]
@@ -513,12 +513,12 @@ EOF
         [ $what = a-uninstall ] || newer pkgs/a/version
         launch N kit_itself $what
         [ $what = a-uninstall ] || expect 'a 1.0: waiting: another make*'
-        expect 'sage-flock: waiting for exclusive lock package-a.lock *'
+        expect 'a: waiting for exclusive package-a.lock, *'
         [ -e "$SAGE_LOCAL/include/a.h" ]
         open_gate b
         hears '* b 1.0: installed in *'
         ends M 0
-        hears 'sage-flock: got exclusive *'
+        hears 'a: got package-a.lock after *'
         if [ $what = a ]; then
             hears 'a 1.0: building, log in *'
             hears 'a at work'
@@ -675,10 +675,10 @@ b '*' - '*' gone '*' 1.0' ]]
     held_by A "$SAGE_LOCAL/var/lock/rebase.lock"
     launch M kit_itself
     hears 'a 1.0: building, log in *'
-    expect 'sage-flock: waiting for shared lock rebase.lock *'
+    expect "a: waiting for shared rebase.lock, 1st in line: held by $(pid A) 'actor A' for *"
     [ "$(tree)" = '' ]
     leaves A
-    hears 'sage-flock: got *'
+    hears 'a: got rebase.lock after *'
     hears '* a 1.0: installed in * s'
 }
 
@@ -706,10 +706,10 @@ released rebase.lock shared a' ]
     held_by A "$SAGE_LOCAL/var/lock/pip.lock"
     launch M kit_itself
     hears 'a 1.0: building, log in *'
-    expect "sage-flock: waiting for shared lock pip.lock to run 'sage-spkg --merge-alone a'*"
+    expect "a: waiting for shared pip.lock, 1st in line: held by $(pid A) 'actor A' for *"
     [ "$(tree)" = '' ]
     leaves A
-    hears 'sage-flock: got *'
+    hears 'a: got pip.lock after *'
     hears '* a 1.0: installed in * s'
     ends M 0
 }
@@ -733,10 +733,10 @@ rebase_while_b_comes() {
 @test "a rebase and an install keep out of each other's way" {
     setup_kit
     rebase_while_b_comes
-    expect 'sage-flock: waiting for shared lock rebase.lock *'
+    expect 'b: waiting for shared rebase.lock, 1st in line: held by * a for *'
     open_gate sweep
     ends A 0
-    hears 'sage-flock: got *'
+    hears 'b: got rebase.lock after *'
     hears '* b 1.0: installed *'
     hears 'sweeping'
     open_gate sweep
@@ -791,9 +791,9 @@ rebase_while_b_comes() {
     held_by A "$SAGE_LOCAL/var/lock/rebase.lock"
     launch M kit_itself
     hears 'a 1.0: building, log in *'
-    expect 'sage-flock: waiting for shared lock rebase.lock *'
+    expect 'a: waiting for shared rebase.lock, *'
     leaves A
-    expect 'sage-flock: got *'
+    expect 'a: got rebase.lock after *'
     expect '[[]1/1[]] a 1.0: installed in * s'
     expect '1 package in * s; locks: [0-9]* s waited, [0-9]* s of job slots lost'
     ends M 0
@@ -883,7 +883,7 @@ left undone: b, c, e
     echo mine >"$SAGE_LOCAL/var/log/locks.jsonl"
     launch N kit_itself
     expect 'a 1.0: waiting: another make*'
-    expect 'sage-flock: waiting for *'
+    expect 'a: waiting for exclusive package-a.lock, *'
     open_gate b
     open_gate a
     said=

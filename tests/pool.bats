@@ -11,13 +11,13 @@ full() {
 }
 
 expect_full() {
-    expect "sage-flock: waiting for pool lock x.lock to run 'actor $1': $2 of $3 in use: *"
+    expect "sage-flock: waiting for pool lock x.lock to run 'actor $1', *: $2 of $3 in use: *"
 }
 
 @test "three go in, and the fourth waits until one has left, whichever that is" {
     full A B C
     start D --pool 3 x.lock
-    expect "sage-flock: waiting for pool lock x.lock to run 'actor D': 3 of 3 in use: $(pid A) 'actor A' for * s, $(pid B) 'actor B' for * s and $(pid C) 'actor C' for * s"
+    expect "sage-flock: waiting for pool lock x.lock to run 'actor D', 1st in line: 3 of 3 in use: $(pid A) 'actor A' for * s, $(pid B) 'actor B' for * s and $(pid C) 'actor C' for * s"
     leaves B
     gets pool x.lock D
     start E --pool 3 x.lock
@@ -34,7 +34,7 @@ expect_full() {
     full A B
     for name in P W Q; do
         if [ "$name" = W ]; then start W x.lock; else start "$name" --pool 2 x.lock; fi
-        expect "sage-flock: waiting for * lock x.lock to run 'actor $name': *"
+        expect "sage-flock: waiting for * lock x.lock to run 'actor $name', *: *"
         if [ "$name" != P ]; then until grep -q -e "-> *FLOCK .* $(pid "$name") " /proc/locks; do :; done; fi
     done
     leaves A
@@ -49,7 +49,7 @@ expect_full() {
 @test "an exclusive holder keeps the pool out, and the pool it; so does a stranger's flock(2)" {
     held_by A x.lock
     start B --pool 2 x.lock
-    expect "sage-flock: waiting for pool lock x.lock to run 'actor B': held by $(pid A) 'actor A' for *"
+    expect "sage-flock: waiting for pool lock x.lock to run 'actor B', 1st in line: held by $(pid A) 'actor A' for *"
     leaves A
     gets pool x.lock B
     fails sage-flock -n x.lock true
@@ -230,9 +230,10 @@ expect_full() {
     expect_waiting exclusive x.lock W
     run sage-flock --status x.lock
     echo "$output"
-    [[ ${lines[1]} =~ ^x.lock\ \ holds\ \ pool,\ 2\ of\ 3\ \ $(pid A)\ .*\ actor\ A$ ]]
-    [[ ${lines[2]} =~ ^x.lock\ \ holds\ \ pool,\ 2\ of\ 3\ \ $(pid C)\ .*\ actor\ C$ ]]
-    [[ ${lines[3]} =~ ^x.lock\ \ waits\ \ exclusive\ *$(pid W)\ .*\ actor\ W$ ]]
+    [[ ${lines[1]} =~ ^x.lock\ \ 2\ hold,\ 1\ waits,\ oldest\ [0-9.]+\ s$ ]]
+    [[ ${lines[2]} =~ ^\ \ holds\ \ pool,\ 2\ of\ 3\ \ $(pid A)\ .*\ actor\ A$ ]]
+    [[ ${lines[3]} =~ ^\ \ holds\ \ pool,\ 2\ of\ 3\ \ $(pid C)\ .*\ actor\ C$ ]]
+    [[ ${lines[4]} =~ ^\ \ waits\ \ exclusive\ *$(pid W)\ .*\ actor\ W$ ]]
     sage-flock --status --json x.lock >status
     [ "$(grep -c '"mode": "pool"' status)" = 2 ]
     [ "$(grep -c '"most": 3' status)" = 2 ]

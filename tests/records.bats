@@ -55,29 +55,79 @@ load lib
     export SAGE_LOCK_DIR=$PWD/locks
     run sage-flock --status
     [ "$status" = 0 ]
-    [ "$output" = 'LOCK  STATE  MODE  PID  FOR  COMMAND' ]
+    [ "$output" = "$PWD/locks/: no such folder, so no lock in it is in use" ]
+    mkdir locks
+    run sage-flock --status
+    [ "$output" = "$PWD/locks/: no lock in it" ]
     held_by A -s x.lock
     start B x.lock
     expect_waiting exclusive x.lock B
     start C -s x.lock
     expect_waiting shared x.lock C
     sage-flock y.lock true
+    held_by D a.lock
     touch locks/z.lock
-    run sage-flock --status
-    echo "$output"
+    for option in '' --all; do
+        # shellcheck disable=SC2086 # none or one
+        run sage-flock --status $option
+        echo "$output"
+        [ "$status" = 0 ]
+        # Those that somebody waits for come first.
+        [[ ${lines[0]} =~ ^\ \ STATE\ +MODE\ +PID\ +FOR\ +COMMAND$ ]]
+        [[ ${lines[1]} =~ ^x.lock\ \ 1\ holds,\ 2\ wait,\ oldest\ [0-9.]+\ s$ ]]
+        [[ ${lines[2]} =~ ^\ \ holds\ +shared\ +$(pid A)\ +[0-9.]+\ s\ +actor\ A$ ]]
+        [[ ${lines[3]} =~ ^\ \ waits\ +exclusive\ +$(pid B)\ +[0-9.]+\ s\ +actor\ B$ ]]
+        [[ ${lines[4]} =~ ^\ \ waits\ +shared\ +$(pid C)\ +[0-9.]+\ s\ +actor\ C$ ]]
+        [[ ${lines[5]} =~ ^a.lock\ \ 1\ holds\ for\ [0-9.]+\ s$ ]]
+        [[ ${lines[6]} =~ ^\ \ holds\ +exclusive\ +$(pid D)\ +[0-9.]+\ s\ +actor\ D$ ]]
+        if [ -z "$option" ]; then
+            [ "${lines[7]}" = '2 free locks (--all lists them)' ]
+            [ ${#lines[@]} = 8 ]
+        else
+            [ "${lines[7]}" = 'y.lock  free' ]
+            [ "${lines[8]}" = 'z.lock  free' ]
+            [ ${#lines[@]} = 9 ]
+        fi
+    done
+    run sage-flock --status y.lock ./none.lock xx.lock
     [ "$status" = 0 ]
-    [ ${#lines[@]} = 6 ]
-    [[ ${lines[0]} =~ ^LOCK\ +STATE\ +MODE\ +PID\ +FOR\ +COMMAND$ ]]
-    [[ ${lines[1]} =~ ^x.lock\ +holds\ +shared\ +$(pid A)\ +[0-9.]+\ s\ +actor\ A$ ]]
-    [[ ${lines[2]} =~ ^x.lock\ +waits\ +exclusive\ +$(pid B)\ +[0-9.]+\ s\ +actor\ B$ ]]
-    [[ ${lines[3]} =~ ^x.lock\ +waits\ +shared\ +$(pid C)\ +[0-9.]+\ s\ +actor\ C$ ]]
-    [[ ${lines[4]} =~ ^y.lock\ +free$ ]]
-    [[ ${lines[5]} =~ ^z.lock\ +free$ ]]
-    run sage-flock --status y.lock ./none.lock
-    [ "$status" = 0 ]
-    [ ${#lines[@]} = 3 ]
-    [[ ${lines[2]} =~ ^./none.lock\ +free$ ]]
+    [ "$output" = 'y.lock  free
+./none.lock  no such lock
+xx.lock  no such lock (did you mean x.lock?)' ]
     [ ! -e none.lock ]
+    [ "$(sage-flock --status ./none.lock --json 2>&1)" = 'sage-flock: usage: options go before LOCK' ]
+    [ "$(sage-flock --status --json ./none.lock | grep -c '"users": \[\]')" = 1 ]
+}
+
+@test "--status fits the terminal, tells packages, and into a pipe it is whole; JSON always is" {
+    long=$(printf ' --option-%s' {1..15})
+    make_gate A
+    # shellcheck disable=SC2086 # words
+    SAGE_PKG=six launch A sage-flock x.lock "$ROOT/tests/bin/actor" A $long six.whl
+    expect 'A in'
+    for name in B C; do
+        make_gate $name
+        # shellcheck disable=SC2086
+        launch $name sage-flock x.lock "$ROOT/tests/bin/actor" $name $long wheel-of-$name.whl
+        expect '*waiting for exclusive lock x.lock *'
+    done
+    for columns in 40 60 80 120; do
+        tool screen $columns env TERM=dumb "$(command -v sage-flock)" --status >shown
+        cat shown
+        [ "$(wc -l <shown)" = 5 ]
+        [ "$(awk -v most=$columns 'length > most' shown)" = '' ]
+        [ "$columns" -ge 60 ] || continue
+        grep -q '^  STATE  MODE       PID  *FOR  *PACKAGE  COMMAND$' shown
+        grep -q "^  holds  exclusive  $(pid A) .* s  *six      actor A --opt" shown
+        grep -q "^  waits  exclusive  $(pid B) .* s  .*wheel-of-B.whl" shown
+        grep -q "^  waits  exclusive  $(pid C) .* s  .*wheel-of-C.whl" shown
+    done
+    tool screen 80 env TERM=xterm "$(command -v sage-flock)" --status >shown
+    [ "$(sed -n 2p shown | cut -c 1-14)" = $'\033[1mx.lock\033[0m' ]
+    sage-flock --status >shown
+    [ "$(awk '{ print length }' shown | sort -n | tail -n 1)" -gt 200 ]
+    [ "$(as_json '[user["package"] and str(user["package"]) for user in users]')" = "['six', None, None]" ]
+    [ "$(as_json 'min([len(user["command"]) for user in users]) > 150')" = True ]
 }
 
 # as_json EXPRESSION: prints the Python expression's value; `locks` is the output of --status --json.
@@ -93,7 +143,7 @@ print(eval(sys.argv[1]))' "$1"
     start B x.lock
     expect_waiting exclusive x.lock B
     [ "$(as_json 'len(locks), locks[0]["lock"] == "x.lock", len(users)')" = "(1, True, 2)" ]
-    [ "$(as_json '" ".join(sorted(users[0]))')" = 'command mode pid seconds state' ]
+    [ "$(as_json '" ".join(sorted(users[0]))')" = 'command mode most package pid seconds state' ]
     [ "$(as_json '" ".join([users[0][key] for key in ("state", "mode", "command")])')" = 'holds shared actor A' ]
     [ "$(as_json '" ".join([users[1][key] for key in ("state", "mode", "command")])')" = 'waits exclusive actor B' ]
     [ "$(as_json '[user["pid"] for user in users]')" = "[$(pid A), $(pid B)]" ]
@@ -110,11 +160,11 @@ print(eval(sys.argv[1]))' "$1"
         ends "$name" 137
     done
     run sage-flock --status x.lock
-    [ ${#lines[@]} = 2 ]
+    [ ${#lines[@]} = 3 ]
     kill -KILL -- "-$(pid A)"
     ends A 137
     run sage-flock --status x.lock
-    [[ ${lines[1]} =~ ^x.lock\ +free$ ]]
+    [ "$output" = 'x.lock  free' ]
     [ "$(ls -A .sage-flock/x.lock)" = gate ]
 }
 
@@ -181,7 +231,7 @@ live() {
     held_by A x.lock
     make_gate B
     launch B sage-flock y.lock sage-flock x.lock actor B
-    expect "sage-flock: waiting for exclusive lock x.lock to run 'actor B': held by *"
+    expect "sage-flock: waiting for exclusive lock x.lock to run 'actor B', 1st in line: held by *"
     leaves A
     gets exclusive x.lock B
     expect_nothing_more
@@ -196,7 +246,7 @@ live() {
         export LC_ALL=$locale
         run sage-flock --status x.lock
         [ "$status" = 0 ]
-        [ ${#lines[@]} = 2 ]
+        [ ${#lines[@]} = 3 ]
         [ "$(as_json 'len(users)')" = 1 ]
         [ "$(LC_ALL=C grep -c $'[\001-\011\013-\037\177]' <<<"$output")" = 0 ]
     done

@@ -2,6 +2,7 @@
 # The users of a lock know of each other: it is fair, nested and named, and plain where they cannot know.
 
 load lib
+load conversations
 
 # Writers and readers
 
@@ -50,7 +51,7 @@ fair_among() {
     held_by A x.lock
     for name in R W S; do
         if [ "$name" = W ]; then start W x.lock; else start "$name" -s x.lock; fi
-        expect "sage-flock: waiting for * lock x.lock to run 'actor $name': *"
+        expect "sage-flock: waiting for * lock x.lock to run 'actor $name', *: held by *"
         until grep -q -e "-> *FLOCK .* $(pid "$name") " /proc/locks; do :; done
     done
     leaves A
@@ -71,13 +72,7 @@ fair_among() {
 }
 
 @test "a writer that is killed while it waits holds up no reader" {
-    held_by A -s x.lock
-    start W x.lock
-    expect_waiting exclusive x.lock W
-    start B -s x.lock
-    expect_waiting shared x.lock B
-    kill -KILL "$(pid W)"
-    gets shared x.lock B
+    writer_in_between_ends_by KILL
 }
 
 @test "-s -n does not go past a writer that waits, nor wait for it; past one that is stopped it does" {
@@ -174,34 +169,15 @@ on_descriptor() {
 # One inside the other
 
 @test "in an exclusive lock the same lock runs, exclusive or shared" {
-    for inner in -x -s '-n -x' '-w 100 -s'; do
-        # shellcheck disable=SC2086 # words
-        launch nested sage-flock x.lock sage-flock $inner x.lock echo ran
-        expect ran
-        ends nested 0
-    done
-    expect_nothing_more
+    nested_in_exclusive_runs
 }
 
 @test "in a shared lock a shared one runs, though a writer waits" {
-    make_gate A
-    launch A sage-flock -s x.lock sh -c 'actor A; sage-flock -s x.lock echo ran'
-    expect 'A in'
-    start W x.lock
-    expect_waiting exclusive x.lock W
-    leaves A
-    expect ran
-    gets exclusive x.lock W
+    shared_in_shared_runs
 }
 
 @test "in a shared lock an exclusive one is refused at once: 125, and why" {
-    for inner in -x '-n -x' '-w 100 -x'; do
-        # shellcheck disable=SC2086 # words
-        launch nested sage-flock -s x.lock sage-flock $inner x.lock echo ran
-        expect 'sage-flock: x.lock: held shared by the command that this one runs under, *'
-        ends nested 125
-    done
-    expect_nothing_more
+    upgrade_is_refused
 }
 
 @test "the inner status is the outer's" {
@@ -247,9 +223,7 @@ END
 }
 
 @test "another lock in between changes nothing" {
-    launch nested sage-flock x.lock sage-flock y.lock sage-flock x.lock sage-flock y.lock echo ran
-    expect ran
-    ends nested 0
+    nested_with_another_in_between
     free x.lock
     free y.lock
 }
@@ -264,7 +238,7 @@ END
     ends A 0
     held_by B x.lock
     leaves D
-    expect "sage-flock: waiting for exclusive lock x.lock to run 'echo ran': held by *"
+    expect "sage-flock: waiting for exclusive lock x.lock to run 'echo ran', 1st in line: held by *"
     leaves B
     expect_got exclusive x.lock
     expect ran
@@ -449,17 +423,24 @@ plain() {
     held_by A -s x.lock
     held_by B -s x.lock
     start C x.lock
-    expect "sage-flock: waiting for exclusive lock x.lock to run 'actor C': held by $(pid A) 'actor A' for [0-9.]* s and $(pid B) 'actor B' for [0-9.]* s"
+    expect "sage-flock: waiting for exclusive lock x.lock to run 'actor C', 1st in line: held by $(pid A) 'actor A' for [0-9.]* s and $(pid B) 'actor B' for [0-9.]* s"
     start D -s x.lock
-    expect "sage-flock: waiting for shared lock x.lock to run 'actor D': held by $(pid A) 'actor A' for [0-9.]* s and $(pid B) 'actor B' for [0-9.]* s; before us waits $(pid C) 'actor C'"
+    expect "sage-flock: waiting for shared lock x.lock to run 'actor D', 2nd in line: held by $(pid A) 'actor A' for [0-9.]* s and $(pid B) 'actor B' for [0-9.]* s; before us waits $(pid C) 'actor C'"
 }
 
-@test "of many holders the waiting line names three and counts the rest" {
-    for name in A B C D E; do
+@test "the waiting line names three holders, of more the two who have held for the longest and a count" {
+    for name in A B C; do
+        held_by "$name" -s x.lock
+    done
+    start V x.lock
+    expect "*: held by $(pid A) 'actor A' for * s, $(pid B) 'actor B' for * s and $(pid C) 'actor C' for * s"
+    kill "$(pid V)"
+    ends V 143
+    for name in D E; do
         held_by "$name" -s x.lock
     done
     start W x.lock
-    expect "*: held by $(pid A) 'actor A' for * s, $(pid B) 'actor B' for * s, $(pid C) 'actor C' for * s and 2 more"
+    expect "*: held by $(pid A) 'actor A' for * s, $(pid B) 'actor B' for * s and 3 more"
 }
 
 @test "the waiting line names a stranger who holds the lock by flock(2)" {
@@ -468,9 +449,9 @@ plain() {
     launch A tool hold x.lock actor A
     expect 'A in'
     start B x.lock
-    expect "sage-flock: waiting for exclusive lock x.lock to run 'actor B': held by $(pid A) '*actor A'"
+    expect "sage-flock: waiting for exclusive lock x.lock to run 'actor B', 1st in line: held by $(pid A) '*actor A'"
     run sage-flock --status x.lock
-    [[ ${lines[1]} == "x.lock  holds  ?"*" $(pid A) "*" "*actor\ A ]]
+    [[ ${lines[2]} == "  holds  ?"*" $(pid A) "*" "*actor\ A ]]
 }
 
 @test "the waiting line names a shell that holds the lock by its descriptor" {
@@ -478,7 +459,7 @@ plain() {
     on_descriptor A -x
     expect 'A -x'
     start B x.lock
-    expect "sage-flock: waiting for exclusive lock x.lock to run 'actor B': held by $(pid A) '*'"
+    expect "sage-flock: waiting for exclusive lock x.lock to run 'actor B', 1st in line: held by $(pid A) '*'"
 }
 
 @test "--status says that a lock is held though it cannot be seen by whom, and free only if it is" {
@@ -518,7 +499,7 @@ END
     launch F flock -s x.lock actor F
     expect 'F in'
     start B x.lock
-    expect "sage-flock: waiting for exclusive lock x.lock to run 'actor B': held by $(pid A) 'actor A' for [0-9.]* s and $(pid F) 'flock -s x.lock actor F'"
+    expect "sage-flock: waiting for exclusive lock x.lock to run 'actor B', 1st in line: held by $(pid A) 'actor A' for [0-9.]* s and $(pid F) 'flock -s x.lock actor F'"
     run sage-flock --status x.lock
     [[ $output == *$(pid F)* ]]
 }
@@ -527,7 +508,7 @@ END
     held_by A x.lock
     kill -KILL "$(pid A)"
     start B x.lock
-    expect "sage-flock: waiting for exclusive lock x.lock to run 'actor B': held by $(pid A) 'actor A' for *"
+    expect "sage-flock: waiting for exclusive lock x.lock to run 'actor B', 1st in line: held by $(pid A) 'actor A' for *"
 }
 
 @test "a folder does not grow by the killed, though nobody looks" {

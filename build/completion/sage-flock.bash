@@ -34,6 +34,19 @@ _sage_flock_files() {
     _sage_flock_generated "${COMP_WORDS[COMP_CWORD]}" -f
 }
 
+_sage_flock_folders() {
+    compopt -o filenames 2>/dev/null
+    _sage_flock_generated "${COMP_WORDS[COMP_CWORD]}" -d
+}
+
+# _sage_flock_descriptors: what the shell has open, but for 0, 1, 2 and what it keeps for itself.
+_sage_flock_descriptors() {
+    local path
+    for path in /proc/$$/fd/*; do
+        case ${path##*/} in 0 | 1 | 2 | 63 | 255 | '*') ;; *) printf '%s\n' "${path##*/}" ;; esac
+    done
+}
+
 # _sage_flock_command INDEX: completes the command that begins at that word.
 _sage_flock_command() {
     if declare -F _comp_command_offset >/dev/null; then
@@ -48,33 +61,40 @@ _sage_flock_command() {
 }
 
 _sage_flock_options() {
-    printf '%s\n' -s --shared -x -e --exclusive -u --unlock --pool --also --also-shared --fcntl --start --length -n --nb --nonblock --nonblocking -w --wait --timeout \
-        -E --conflict-exit-code -o --close -F --no-fork --fd --coalesce --key --mark --status --json --self-test -q --quiet \
+    printf '%s\n' -s --shared -x -e --exclusive -u --unlock --pool --also --also-shared --fcntl --start --length \
+        -n --nb --nonblock --nonblocking -w --wait --timeout -E --conflict-exit-code -o --close -F --no-fork --fd \
+        --coalesce --key --mark --status --json --all --self-test -q --quiet \
         --verbose -h --help -V --version
 }
 
 _sage_flock() {
-    local word=${COMP_WORDS[COMP_CWORD]} i=1 status='' option
+    local word=${COMP_WORDS[COMP_CWORD]} i=1 status='' folder='' option
     COMPREPLY=()
     # Up to the word that is asked for: options and their arguments, then LOCK, then the command.
     while [ "$i" -lt "$COMP_CWORD" ]; do
         option=${COMP_WORDS[i]}
         case $option in
             --status) status=yes ;;
+            --self-test) folder=yes ;;
             -w | --wait | --timeout | -E | --conflict-exit-code | --pool | --also | --also-shared | --start | --length | --key | --mark | --fd | -[!-]*[wE])
                 i=$((i + 1))
                 [ "${COMP_WORDS[i]}" != '=' ] || i=$((i + 1))       # bash makes three words of --wait=5
                 [ "$i" -lt "$COMP_CWORD" ] || { _sage_flock_argument "$option"; return 0; }
                 [ "$option" != --fd ] || { _sage_flock_behind_lock $((i + 1)); return; } ;;
             -?*) ;;
-            *) [ -n "$status" ] || { _sage_flock_behind_lock $((i + 1)); return; } ;;
+            *) [ -n "$status$folder" ] || { _sage_flock_behind_lock $((i + 1)); return; } ;;
         esac
         i=$((i + 1))
     done
     case $word in
         -*) _sage_flock_reply "$word" < <(_sage_flock_options) ;;
-        */*) _sage_flock_files ;;
-        *) _sage_flock_reply "$word" < <(_sage_flock_locks) ;;
+        *) if [ -n "$folder" ]; then
+               _sage_flock_folders
+           elif [[ $word == */* ]]; then
+               _sage_flock_files
+           else
+               _sage_flock_reply "$word" < <(_sage_flock_locks)
+           fi ;;
     esac
 }
 
@@ -82,6 +102,7 @@ _sage_flock() {
 _sage_flock_argument() {
     case $1:${COMP_WORDS[COMP_CWORD]} in
         --mark:* | --also*:*/*) _sage_flock_files ;;
+        --fd:*) _sage_flock_reply "${COMP_WORDS[COMP_CWORD]}" < <(_sage_flock_descriptors) ;;
         --also*) _sage_flock_reply "${COMP_WORDS[COMP_CWORD]}" < <(_sage_flock_locks) ;;
     esac
 }

@@ -43,7 +43,7 @@ def _run(words):
     asked = options.parse(words)
     if asked.status:
         from sage_flock import status
-        return status.show(asked.names, asked.json)
+        return status.show(asked.names, asked.json, asked.with_free)
     if asked.self_test:
         from sage_flock import selftest
         return selftest.run(asked.lock)

@@ -32,6 +32,13 @@ def for_option(word, options):
     return 'did you mean %s?' % found[0] if found else ''
 
 
+def for_name(name, known):
+    """Which of the `known` names may be meant by `name`: 'did you mean x?', or ''."""
+    import difflib
+    found = difflib.get_close_matches(name, known, 1, 0.7)
+    return 'did you mean %s?' % found[0] if found else ''
+
+
 def for_command(name, lock, options):
     """What to do when no command `name` was found behind `lock`, a name, in a command line that knows `options`."""
     if '--' + lock in options:

@@ -84,13 +84,21 @@ def _escaped(char):
 def quoted(argv, limit=72):
     """The command line `argv` in one piece, as sh would read it.
 
-    It is for people, so it is cut at `limit` characters, with an ellipsis.
+    It is for people, so it has at most `limit` characters: if it is longer the middle goes.
     """
     if len(argv) > 4 and argv[1] == '-S':
         if argv[3].endswith('/sage-flock'):
             argv = ['sage-flock'] + list(argv[4:])      # as $(SAGE_FLOCK) wrote it
         elif argv[3].endswith('/sage_spkg/__main__.py'):
             argv = argv[4:]                             # as build/bin/sage-spkg did
+    words = _words_up_to(limit, argv)
+    if len(words) < len(argv):
+        words += ['...'] + _words_up_to(limit, argv[:len(words) - 1:-1])[::-1]
+    return shortened(' '.join(words), limit)
+
+
+def _words_up_to(limit, argv):
+    """Quoted words of `argv`, the first ones, until they have more than `limit` characters."""
     words = []
     length = 0
     for word in argv:
@@ -98,18 +106,16 @@ def quoted(argv, limit=72):
         length += len(words[-1]) + 1
         if length > limit:
             break
-    if len(words) < len(argv):
-        words.append('...')
-    return shortened(' '.join(words), limit)
+    return words
 
 
 def shortened(line, limit=72):
-    """`line` made printable and cut at `limit` characters, with an ellipsis."""
+    """`line` made printable, `limit` characters at most: if it is longer the middle goes, for an ellipsis."""
     line = printable(line)
-    if not python.PY3:        # characters, or the cut could leave half of one
-        line = line.decode('utf-8')
-    if len(line) > limit:
-        line = line[:limit - 3].rstrip() + '...'
+    if len(line) <= limit:
+        return line
+    from sage_flock import terminal
+    line = terminal.cut(terminal.characters(line), limit, '...')
     return line if python.PY3 else line.encode('utf-8')
 
 

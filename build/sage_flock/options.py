@@ -75,6 +75,8 @@ def parser():
     add('--status', action='store_true',
         help='show who holds and who waits for LOCK..., or every lock of the folder')
     add('--json', action='store_true', help='show it as JSON')
+    add('--all', dest='with_free', action='store_true',
+        help='list the free locks of the folder as well, which are only counted else')
     add('--self-test', action='store_true',
         help='try whether locks work in LOCK, a folder, or else in the lock folder')
     add('-q', '--quiet', action='store_true', help='say nothing about waiting')
@@ -118,6 +120,8 @@ def parse(words):
 
 
 def _refuse_contradictions(asked):
+    if asked.json or asked.with_free:
+        raise _wrong('--json and --all go with --status')
     if asked.most is not None and (asked.mode not in (None, SHARED) or asked.coalesce or asked.fd is not None):
         raise _wrong('--pool goes with neither -x, -u, --coalesce nor --fd')
     asked.mode = POOL if asked.most is not None else asked.mode or EXCLUSIVE
@@ -224,7 +228,7 @@ _USAGE = ('sage-flock [options] LOCK COMMAND [ARG...]\n'
           "       sage-flock [options] LOCK -c 'SHELL COMMAND'\n"
           '       sage-flock [options] FD\n'
           '       sage-flock [options] --fd N COMMAND [ARG...]\n'
-          '       sage-flock --status [--json] [LOCK...]\n'
+          '       sage-flock --status [--json] [--all] [LOCK...]\n'
           '       sage-flock --self-test [FOLDER]')
 _DESCRIPTION = 'Run a command under a named file lock.'
 _EPILOG = """\

@@ -21,8 +21,8 @@ def mode_through(fd):
 
 
 def family(pid):
-    """The process `pid` and its descendants, as far as /proc tells: pairs of a
-    process id and when it was born."""
+    """The process `pid` and its descendants, as far as /proc shows them: pairs
+    of a process id and when it was born."""
     children = {}
     for one in _all_pids():
         children.setdefault(_stat(one)[1], []).append(int(one))
@@ -142,7 +142,7 @@ def any_mode(fd):
 
 def foreign(fd, known=()):
     """The processes that hold a flock(2) on the file behind `fd`, from Linux's
-    /proc: a list of (pid, command line, shortened).  [] elsewhere.  Locks taken
+    /proc: a list of (pid, command line, up to 200 characters).  [] elsewhere.  Locks taken
     by the processes `known` (ids as str) are left out.
 
     The kernel names the process that took the lock; if that is gone, whoever
@@ -156,7 +156,7 @@ def foreign(fd, known=()):
             pids.append(int(word))
         else:
             pids.extend(_keepers(_inode(fd)))
-    return [(pid, _command(pid)) for pid in sorted(set(pids)) if pid != posix.getpid()]
+    return [(pid, _command(pid, 200)) for pid in sorted(set(pids)) if pid != posix.getpid()]
 
 
 def blocked(fd):
@@ -259,9 +259,9 @@ def _all_pids():
         return []
 
 
-def _command(pid):
+def _command(pid, limit=72):
     words = [word for word in _text('/proc/%d/cmdline' % pid).split('\0') if word]
-    return quoted(words) if words else '?'
+    return quoted(words, limit) if words else '?'
 
 
 def _lines(path):

@@ -3,7 +3,7 @@
 import time
 
 from sage_flock import python
-from sage_flock.messages import Failure, duration, quoted, say
+from sage_flock.messages import Failure, quoted, shortened
 
 SHARED, EXCLUSIVE, POOL = MODES = 'shared', 'exclusive', 'pool'
 MOST = 256      # how many at most a pool may let in at a time
@@ -68,12 +68,9 @@ class Request(object):
         """Does a log want to know more than is known for nothing?"""
         return self.note is not not_logged
 
-    def line(self, doing, name, who):
-        """The line that says `doing` of the lock called `name`, and `who` is in the way."""
-        line = '%s %s lock %s' % (doing, self.mode, name)
-        if self.command:
-            line += " to run '%s'" % quoted(self.command)
-        return line + (': ' + who if who else '')
+    def package(self):
+        """What a kit says that the call works for, printable and bounded; '' elsewhere."""
+        return shortened(python.getenv('SAGE_PKG'), 40)
 
     def is_covered(self, have, name):
         """Does the lock called `name`, which the command that we run under
@@ -84,16 +81,6 @@ class Request(object):
             raise Failure(name, 'held shared by the command that this one runs under, '
                           'so an exclusive lock would wait for itself')
         return have is not None
-
-    def say_got(self, name, seconds):
-        """The wait for the lock called `name` is over, and has taken so long."""
-        say('got %s lock %s after %s' % (self.mode, name, duration(seconds)))
-
-    def say_not_got(self, name, who):
-        """The time to wait for it is over, and `who` is in the way."""
-        if not self.quiet:
-            say('%s: not got within %s%s%s' % (name, duration(self.within or self.seconds), '' if self.timed else ' (SAGE_FLOCK_TIMEOUT)',
-                                               ': ' + who if who else ''))
 
 
 class Hold(object):
@@ -116,7 +103,6 @@ class Hold(object):
         self.inherited = inherited
         self.nested = nested
         self.loan = loan
-
         self.innermost = self
 
     def is_awaited(self):
@@ -150,10 +136,11 @@ class Hold(object):
 # ---- What others are told: the text of a record, and SAGE_FLOCK_HELD
 
 def text_for(request):
-    """The text of a record: lines of a word and its value."""
-    return 'mode %s\n%s%scommand %s\n' % (
-        request.mode, 'most %d\n' % request.most if request.mode == POOL else '',
-        'timed 1\n' if request.timed else '', quoted(request.command, 200))
+    """The text of the record of a Request: lines of a word and its value."""
+    package = request.package()
+    return 'mode %s\n%s%s%scommand %s\n' % (
+        request.mode, 'most %d\n' % request.most if request.mode == POOL else '', 'timed 1\n' if request.timed else '',
+        'package %s\n' % package if package else '', quoted(request.command, 200))
 
 
 def parse(data):

@@ -38,11 +38,11 @@ def expect(what, holds):
 
 
 def tidy_environment():
-    """Take out of our environment what makes sage-flock do other than by default."""
+    """Take out of our environment what makes sage-flock do other than by default, and have its lines whole."""
     for name in list(os.environ):
         if name.startswith('SAGE_') or name in ('MAKEFLAGS', 'MFLAGS', 'MAKELEVEL', 'POSIXLY_CORRECT'):
             del os.environ[name]
-    os.environ.update(LC_ALL='C', SHELL='/bin/sh')
+    os.environ.update(LC_ALL='C', SHELL='/bin/sh', COLUMNS='1000')
 
 
 def spawn(argv, environment=(), descriptors=(), folder='.'):

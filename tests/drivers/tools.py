@@ -8,6 +8,7 @@
     ignoring SIG CMD... becomes CMD, with the signal of that number ignored and all others at their defaults
     terminal KEY CMD... runs CMD on a terminal of its own and presses control-KEY when it says "ready"; prints
                         what it said, and how it ended
+    screen COLS CMD...  runs CMD on a terminal of its own, so many columns wide; says what it said, colours and all
     clock               the time of day in milliseconds
 """
 
@@ -92,6 +93,32 @@ def terminal(key, *command):
     print(how_it_ended(os.waitpid(pid, 0)[1]))
 
 
+def screen(columns, *command):
+    import pty
+    import struct
+    import termios
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack('HHHH', 24, int(columns), 0, 0))
+    os.environ.pop('COLUMNS', None)
+    pid = os.fork()
+    if not pid:
+        for fd in (0, 1, 2):
+            os.dup2(slave, fd)
+        become(command)
+    os.close(slave)
+    said = b''
+    while True:
+        try:
+            piece = os.read(master, 1024)
+        except EnvironmentError:        # Linux reports the end of a terminal as EIO
+            break
+        if not piece:
+            break
+        said += piece
+    os.waitpid(pid, 0)
+    getattr(sys.stdout, 'buffer', sys.stdout).write(said.replace(b'\r\n', b'\n'))
+
+
 def clock():
     print(int(time.time() * 1000))
 
@@ -119,5 +146,5 @@ def how_it_ended(status):
 
 if __name__ == '__main__':
     instruments = dict((tool.__name__, tool) for tool in (rival, released, hold, fate, ignoring,
-                                                            terminal, clock))
+                                                            terminal, screen, clock))
     sys.exit(instruments[sys.argv[1]](*sys.argv[2:]))

@@ -21,10 +21,10 @@ def main(folder, mode, seconds, keep=None):
     def say(what):
         posix.write(log, ('%s %d %d\n' % (what, posix.getpid(), posix.getppid())).encode('ascii'))
 
-    if keep == 'stubborn':
+    if keep:        # up to Python 3.7 one that is left alone ends with 1 when INT comes
         import signal
         for number in signal.SIGTERM, signal.SIGHUP, signal.SIGINT:
-            signal.signal(number, signal.SIG_IGN)
+            signal.signal(number, signal.SIG_IGN if keep == 'stubborn' else signal.SIG_DFL)
     witness = posix.open(folder + '/witness', posix.O_RDWR)
     operation = fcntl.LOCK_SH if mode == 'shared' else fcntl.LOCK_EX
     # Of a pool's bytes one may be let go behind the back of who looks at them in turn: it looks more than once.

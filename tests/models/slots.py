@@ -168,28 +168,28 @@ class Slots(object):
                 yield name + 'leaves, limit passed', self._from(state).passed().finish(at)
 
     def _guardian(self, state, at, depth, guardian):
-        stage, told, overdrawn, _ = guardian
+        stage, word, overdrawn, _ = guardian
         name = 'guardian %d.%d ' % (at, depth)
         if stage == 'alone':
             after = self._from(state).guard(at, depth, 'write')
             yield name + 'is alone', after if self.mutation == 'keeps the lock' else after.let_go(at, depth)
-        elif stage == 'write' and told:
+        elif stage == 'write' and word:
             yield name + 'is not needed', self._from(state).let_go(at, depth).guard(at, depth, 'answered')
         elif stage == 'write':
             kept = self.mutation == 'keeps the pool'
             yield name + 'lends', self._from(state).put(1).guard(at, depth, 'kept' if kept else 'giving')
         elif stage == 'giving':
             yield name + 'closes the write end', self._from(state).guard(at, depth, 'heard')
-        elif stage == 'heard' and told:
+        elif stage == 'heard' and word:
             yield name + 'hears', self._from(state).guard(at, depth, 'owing')
-        elif stage == 'owing' or stage == 'kept' and told:
+        elif stage == 'owing' or stage == 'kept' and word:
             if state[0]:
                 yield name + 'takes a token', self._from(state).put(-1).let_go(at, depth).guard(at, depth, 'answered')
             elif state[4] == 'gone':
                 yield name + 'sees that make is gone', self._from(state).let_go(at, depth).guard(at, depth, 'answered')
-            if told == 'end' and overdrawn:
+            if word == 'end' and overdrawn:
                 yield name + 'returns the overdraft', self._from(state).guard(at, depth, stage, overdrawn=False)
-            elif told != 'end' and not _overdrawn(state[3]) and self.mutation not in ('goes at once', 'no overdraft'):
+            elif word != 'end' and not _overdrawn(state[3]) and self.mutation not in ('goes at once', 'no overdraft'):
                 yield name + 'takes the overdraft', self._from(state).guard(at, depth, stage, overdrawn=True)
 
     def _kills(self, state):
@@ -312,11 +312,11 @@ class _State(object):
     def push(self, at):
         return self._job(at, stages=self.jobs[at][1] + ('ask',))
 
-    def guard(self, at, depth, stage, told=None, overdrawn=None, keeps=None):
+    def guard(self, at, depth, stage, word=None, overdrawn=None, keeps=None):
         guardian = self.jobs[at][2][depth]
         if stage == 'answered':
-            told, overdrawn, keeps = '', False, False
-        after = [old if new is None else new for old, new in zip(guardian, (stage, told, overdrawn, keeps))]
+            word, overdrawn, keeps = '', False, False
+        after = [old if new is None else new for old, new in zip(guardian, (stage, word, overdrawn, keeps))]
         return self._job(at, guardians=_changed(self.jobs[at][2], depth, tuple(after)))
 
     def lend(self, at, depth):
@@ -326,7 +326,7 @@ class _State(object):
 
     def tell(self, at, depth, word):
         stage = self.jobs[at][2][depth][0]
-        return self if stage in NOTHING else self.guard(at, depth, stage, told=word)
+        return self if stage in NOTHING else self.guard(at, depth, stage, word=word)
 
     def over(self, at, depth):
         """The command of the process at `depth` has ended."""

@@ -63,7 +63,7 @@ def _is_number(word):
 
 
 class _Argument(object):
-    """One option or positional, as add_argument was told."""
+    """One option or positional, as given to add_argument()."""
 
     def __init__(self, names, dest, action='store', default=None, nargs=None, const=None, type=None, help=None,
                  metavar=None, version=None):

@@ -48,7 +48,7 @@ def users(name, url):
     for state, entries in (('holds', queue.holders()), ('waits', queue.waiters())):
         for one in entries:
             rows.append({'state': 'lost' if one in queue.ghosts else state, 'mode': one.mode, 'most': one.most,
-                         'pid': one.pid, 'host': one.host, 'command': one.command,
+                         'pid': one.pid, 'host': one.host, 'package': one.package or None, 'command': one.command,
                          'seconds': round(max(0, time.time() - queue.since(one)), 1)})
     return rows
 

@@ -33,7 +33,7 @@ from sage_flock import python
 from sage_flock.etcd.http import NOT_FOUND, Refused, Unreachable, decoded, encoded
 from sage_flock.python import now
 from sage_flock.request import EXCLUSIVE, MODES, POOL, SHARED, most_in, parse, text_for
-from sage_flock.messages import quoted, shortened
+from sage_flock.messages import shortened
 
 _RENEWALS = 5       # tries to renew a lease in its length
 HASTE = 2.0             # seconds for a goodbye that may fail
@@ -277,7 +277,8 @@ class Entry(object):
         self.lease = int(found.get('lease', 0))
         self.value = decoded(found.get('value', ''))
         fields = parse(self.value)
-        self.command = shortened(fields.get('command', '?'))
+        self.command = shortened(fields.get('command', '?'), 200)
+        self.package = shortened(fields.get('package', ''), 40)
         self.most = most_in(fields.get('most', '')) if self.mode == POOL else None
         self.host = shortened(fields.get('host', '?'))
         self.pid = int(fields['pid']) if python.is_number(fields.get('pid', '')) else None

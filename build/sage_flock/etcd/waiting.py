@@ -9,13 +9,13 @@ but then the lease cannot be renewed there, and both turn to another server.
 import time
 
 # Command and keeper are for later, but who waits has the time, and the next in line will not.
-from sage_flock import command, slots  # noqa: F401
+from sage_flock import command, lines, slots  # noqa: F401
 from sage_flock.etcd import keeper  # noqa: F401
 from sage_flock.etcd.http import Unreachable, encoded
 from sage_flock.etcd.queue import PlaceLost, whole_queue
 from sage_flock.python import now
 from sage_flock.request import EXCLUSIVE, POOL
-from sage_flock.messages import duration, first_reminder, listed, say, say_garbled
+from sage_flock.messages import duration, first_reminder, say_garbled
 
 _PAUSE = 0.5        # seconds after a watch that failed at once
 
@@ -38,13 +38,13 @@ def wait(lock, queue, request, ancestors):
             loan.leave(request.note)
         raise
     if not got:
-        request.say_not_got(lock.name, _in_words(watch.queue, lock.place))
+        lines.say_not_got(request, lock.name, _in_the_way(watch.queue, lock.place))
         lock.place.leave()
         if loan:
             loan.leave(request.note)
         return False, None
     if not request.quiet:
-        request.say_got(lock.name, watch.elapsed())
+        lines.say_got(request, lock.name, watch.elapsed())
     return True, loan
 
 
@@ -64,9 +64,9 @@ class _Watch(object):
         return now() - self.began
 
     def say(self, doing, queue):
-        """The waiting line: lock, mode, command, and who is in the way."""
+        """The waiting line: for whom, which lock, and who is in the way."""
         if not self.request.quiet:
-            say(self.request.line(doing, self.lock.name, _in_words(queue, self.place)))
+            lines.say_waiting(self.request, self.lock.name, doing, _in_the_way(queue, self.place))
 
     def until_in(self, queue):
         """True once we are in; False past the time limit."""
@@ -140,20 +140,22 @@ def _tells_of_change(stream, seconds, mode):
     return bool([one for one in message.get('events', []) if mode == POOL or one.get('type') == 'DELETE'])
 
 
-def _in_words(queue, place):
-    """Whom we wait for, as a clause for people."""
-    held = queue.holders()
-    members = queue.members()
+def _in_the_way(queue, place):
+    """What keeps us waiting, as lines.InTheWay."""
+    held = sorted(queue.holders(), key=queue.since)
+    members = [one for one in held if one in queue.members()]
+    ids = [one.id for one in queue.waiters()]
+    way = lines.InTheWay(ids.index(place.id) + 1 if place.id in ids else None)
     if place.mode == POOL and len(members) >= place.most:
-        return '%d of %d in use: %s' % (
-            len(members), place.most, listed([_described(queue, one) for one in members]))
-    words = ['held by ' + listed([_described(queue, one) for one in held])] if held else []
+        way.how = '%d of %d in use:' % (len(members), place.most)
+        held = members
+    way.holders = [_party(one, max(0, time.time() - queue.since(one))) for one in held]
     before = [one for one in queue.before(place) if one not in held]
-    if before and place.mode != EXCLUSIVE and \
+    if before and held is not members and place.mode != EXCLUSIVE and \
             not [one for one in held if one.mode == EXCLUSIVE]:
-        words.append("before us waits %s '%s'" % (before[0].who, before[0].command))
-    return '; '.join(words)
+        way.ahead = _party(before[0])
+    return way
 
 
-def _described(queue, one):
-    return "%s '%s' for %s" % (one.who, one.command, duration(max(0, time.time() - queue.since(one))))
+def _party(one, seconds=None):
+    return lines.Party(one.who, one.package, one.command, seconds)

@@ -32,7 +32,7 @@ import time
 from sage_flock import python
 from sage_flock.files import locks, records, sidecar
 from sage_flock.request import EXCLUSIVE, MOST, POOL
-from sage_flock.messages import Failure
+from sage_flock.messages import Failure, shortened
 
 _TRIES, _PAUSE = 200, 0.001     # how often, and how far apart in seconds, a turn is asked for
 
@@ -201,4 +201,4 @@ def in_words(name, us, links):
 
 
 def _who(one):
-    return "%s '%s'" % (records.pid_of(one.id), one.command)
+    return "%s '%s'" % (records.pid_of(one.id), shortened(one.command))

@@ -6,9 +6,8 @@ through a descriptor of a shell; Linux tells of those in /proc.
 
 import time
 
-from sage_flock import proc
+from sage_flock import lines, proc
 from sage_flock.files import records, sidecar
-from sage_flock.messages import duration, listed
 from sage_flock.request import EXCLUSIVE, POOL
 
 
@@ -39,38 +38,35 @@ def is_passing(lock, side, request):
     return bool([one for one in seen if one.state == sidecar.HOLDS] or not proc.foreign(lock.fd))
 
 
-def in_words(lock, side, request, mine):
-    """Whom the waiter of `request` waits for, as a clause for people; '' if unknown.
+def in_the_way(lock, side, request, mine):
+    """What keeps the waiter of `request` waiting, as lines.InTheWay.
+
 
     mine: our own record, which does not count; None if we have none.
     """
     try:
         seen = records.live(side, sidecar.HOLDS + sidecar.AT_GATE) if side else []
+        place = records.place_in_line(mine) if mine else None
     except OSError:
-        seen = []
+        seen, place = [], None
     held = [one for one in seen if one.state == sidecar.HOLDS]
     members = [one for one in held if one.mode == POOL]
+    way = lines.InTheWay(place)
     if request.mode == POOL and len(members) >= request.most:
-        return '%d of %d in use: %s' % (len(members), request.most, listed([described(one) for one in members]))
-    names = [described(one) for one in held]
-    names += ["%d '%s'" % one for one in proc.foreign(lock.fd, [records.pid_of(h.id) for h in held])]
-    line = 'held by ' + listed(names) if names else ''
+        way.how = '%d of %d in use:' % (len(members), request.most)
+        way.holders = [_party(one, max(0, time.time() - one.since)) for one in members]
+        return way
+    way.holders = [_party(one, max(0, time.time() - one.since)) for one in held]
+    way.holders += [lines.Party('%d' % pid, '', command)
+                    for pid, command in proc.foreign(lock.fd, [records.pid_of(h.id) for h in held])]
     if held and request.mode != EXCLUSIVE and not [h for h in held if h.mode == EXCLUSIVE]:
-        line += _behind([one for one in seen if one.state == sidecar.AT_GATE], mine)
-    return line
+        at_gate = [one for one in seen if one.state == sidecar.AT_GATE and not (mine and one.id == mine.id)]
+        way.ahead = _party(at_gate[0]) if at_gate else None
+    return way
 
 
-def described(one):
-    """A records.Seen in words: pid, command, for how long."""
-    return "%s '%s' for %s" % (records.pid_of(one.id), one.command,
-                               duration(max(0, time.time() - one.since)))
-
-
-def _behind(gate, mine):
-    for one in gate:
-        if not mine or one.id != mine.id:
-            return "; before us waits %s '%s'" % (records.pid_of(one.id), one.command)
-    return ''
+def _party(one, seconds=None):
+    return lines.Party(records.pid_of(one.id), one.package, one.command, seconds)
 
 
 def have_slots(lock, side):

@@ -16,13 +16,13 @@ _ORDER = sidecar.HOLDS + sidecar.AT_GATE + sidecar.QUEUES
 
 def names(folder):
     """The names of the locks in `folder`, which ends with a slash, sorted:
-    those that sage-flock manages, and any other file called *.lock.  Raises
-    Failure."""
+    those that sage-flock manages, and any other file called *.lock; None where
+    there is no such folder.  Raises Failure."""
     try:
         found = set([name for name in posix.listdir(folder) if name.endswith('.lock')])
     except OSError as error:
         if error.errno == errno.ENOENT:
-            return []
+            return None
         raise Failure(folder, 'cannot be read: ' + reason(error))
     found.update([name for name in _listed(folder + sidecar.FOLDER)
                   if _listed(folder + sidecar.FOLDER + '/' + name)])
@@ -37,24 +37,25 @@ def _listed(folder):
 
 
 def users(name, path):
-    """What is known of the users of the lock `name` at `path`: a list of dicts."""
+    """What is known of the users of the lock `name` at `path`: a list of dicts, None if there is no such lock."""
     rows = []
     try:
         fd = posix.open(path, posix.O_RDONLY | posix.O_NONBLOCK)
     except OSError as error:
-        if error.errno != errno.ENOENT:
-            rows.append({'state': 'unknown', 'mode': None, 'pid': None, 'command': reason(error), 'seconds': None})
-        return rows
+        if error.errno == errno.ENOENT:
+            return None
+        return [{'state': 'unknown', 'mode': None, 'pid': None, 'package': None, 'command': reason(error),
+                 'seconds': None}]
     try:
         seen = _records(name, path, fd)
         seen.sort(key=lambda one: (_ORDER.find(one.state), one.since))
         for one in seen:
             rows.append({'state': _STATES[one.state], 'mode': one.mode, 'most': one.most,
-                         'pid': _number(records.pid_of(one.id)), 'command': one.command,
+                         'pid': _number(records.pid_of(one.id)), 'package': one.package or None, 'command': one.command,
                          'seconds': round(max(0, time.time() - one.since), 1)})
         held = [records.pid_of(one.id) for one in seen if one.state == sidecar.HOLDS]
         for pid, command in proc.foreign(fd, held):
-            rows.insert(len(held), {'state': 'holds', 'mode': None, 'pid': pid,
+            rows.insert(len(held), {'state': 'holds', 'mode': None, 'pid': pid, 'package': None,
                                     'command': command, 'seconds': None})
         if not [row for row in rows if row['state'] == 'holds']:
             mode = _held_unseen(fd)

@@ -13,9 +13,9 @@ import fcntl
 import struct
 import sys
 
-from sage_flock import python
+from sage_flock import lines, python
 from sage_flock.files import locks
-from sage_flock.messages import USAGE, Failure, duration, first_reminder, reason, say, say_garbled
+from sage_flock.messages import USAGE, Failure, duration, first_reminder, reason, say_garbled
 from sage_flock.python import signal
 from sage_flock.request import EXCLUSIVE, SHARED, Hold
 
@@ -101,13 +101,13 @@ class _Wait(object):
             self._set()
             self.lock.take(request.mode)
         except _TimeIsUp:
-            request.say_not_got(self.lock.name, '')
+            lines.say_not_got(request, self.lock.name, lines.InTheWay(None))
             return False
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
             signal.signal(signal.SIGALRM, before)
         if not request.quiet:
-            request.say_got(self.lock.title(), self._elapsed())
+            lines.say_got(request, self.lock.title(), self._elapsed())
         return True
 
     def _elapsed(self):
@@ -127,4 +127,4 @@ class _Wait(object):
 
     def _say(self, doing):
         if not self.request.quiet:
-            say(self.request.line(doing, self.lock.title(), ''))
+            lines.say_waiting(self.request, self.lock.title(), doing, lines.InTheWay(None))

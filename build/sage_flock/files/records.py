@@ -94,7 +94,12 @@ class Seen(object):
     @property
     def command(self):
         """Its command as it calls itself, bounded and made harmless."""
-        return shortened(self.fields.get('command', '?'))
+        return shortened(self.fields.get('command', '?'), 200)
+
+    @property
+    def package(self):
+        """What it works for, as it says, bounded and made harmless; '' if it says nothing."""
+        return shortened(self.fields.get('package', ''), 40)
 
     @property
     def most(self):
@@ -105,6 +110,22 @@ class Seen(object):
     def timed(self):
         """Does its wait end by itself?"""
         return self.fields.get('timed') == '1'
+
+
+def place_in_line(mine):
+    """Where the sidecar.Record `mine` stands among those who wait, from 1."""
+    if mine.state == AT_GATE:
+        return 1
+    before = [name for name in mine.sidecar.names() if name[:2] == QUEUES + '.' and _birth(name[2:]) < _birth(mine.id)]
+    if len(before) <= _SOME:        # of more, it takes too long to see which are dead
+        before = live(mine.sidecar, QUEUES, before)
+    return len(before) + len(live(mine.sidecar, AT_GATE)) + 1
+
+
+def _birth(record_id):
+    """What orders records by their age."""
+    pid, _, born = record_id.partition('-')
+    return len(born), born, pid
 
 
 def pid_of(record_id):

@@ -8,9 +8,9 @@ second thread (watch.py); what gets it out of flock(2) is in interrupts.py.
 import fcntl
 import posix
 
-from sage_flock import python, slots
+from sage_flock import lines, python, slots
 from sage_flock.files import deadlock, holders, interrupts, locks, records, sidecar, watch
-from sage_flock.messages import Failure, quoted, say, say_garbled
+from sage_flock.messages import Failure, quoted, say_garbled
 from sage_flock.request import SHARED
 
 
@@ -70,15 +70,15 @@ class Wait(object):
         return python.now() - self.began
 
     def say(self, doing):
-        """Say `doing` of the lock, to run what, and who is in the way."""
+        """Say `doing` of the lock, for whom, and who is in the way."""
         if self.request.quiet:
             return
         self.said = True
-        say(self.request.line(doing, self.lock.title(), self.in_the_way()))
+        lines.say_waiting(self.request, self.lock.title(), doing, self.in_the_way())
 
     def in_the_way(self):
-        """Who is in the way, as a clause."""
-        return holders.in_words(self.lock, self.side, self.request, self.record)
+        """What keeps us waiting, as lines.InTheWay."""
+        return holders.in_the_way(self.lock, self.side, self.request, self.record)
 
     # ---- The record, and rings of waiters
 
@@ -185,7 +185,7 @@ class Wait(object):
         self.request.note('got', nested=False, lent=self.loan is not None, **self.lock.place())
         self._see_off_watch()
         if self.said:
-            self.request.say_got(self.lock.title(), self.elapsed())
+            lines.say_got(self.request, self.lock.title(), self.elapsed())
 
     def _end_in_failure(self):
         self.watch.decide()

@@ -21,7 +21,7 @@ try:
 except ImportError:
     import thread as _thread
 
-from sage_flock import proc
+from sage_flock import lines, proc
 from sage_flock.files import records, sidecar
 from sage_flock.messages import Failure, duration, first_reminder, listed, say
 from sage_flock.request import EXCLUSIVE
@@ -163,7 +163,7 @@ class Watch(object):
 
     def _give_up(self):
         request = self.wait.request
-        request.say_not_got(self.wait.lock.name, self.wait.in_the_way())
+        lines.say_not_got(request, self.wait.lock.name, self.wait.in_the_way())
         record = self.wait.record
         if record:
             record.remove()

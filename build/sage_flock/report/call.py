@@ -2,10 +2,9 @@
 
 import json
 import posix
-import struct
 import sys
 
-from sage_flock import python
+from sage_flock import python, terminal
 from sage_flock.report import log
 from sage_bootstrap.compat import argparse
 from sage_flock.messages import FAILED, USAGE, Failure, printable, reason, write
@@ -63,7 +62,7 @@ def _run(options):
         _save(options.trace, json.dumps(trace.trace(found)) + '\n')
     if not options.quiet:
         from sage_flock.report import text
-        lines = text.text(found, _width(), _in_colour())
+        lines = text.text(found, max(60, terminal.columns(1) or 100), terminal.has_colours(1))
         if python.PY3:        # the log may hold characters that this locale cannot encode
             lines = lines.encode(sys.getfilesystemencoding(), 'backslashreplace')
         if not write(1, lines):
@@ -93,31 +92,6 @@ def _save(path, text):
             stream.close()
     except (EnvironmentError, ValueError, TypeError) as error:
         raise Failure(path or "''", reason(error))
-
-
-def _in_colour():
-    return (_is_terminal() and not python.getenv('NO_COLOR')
-            and python.getenv('TERM') not in ('', 'dumb'))
-
-
-def _is_terminal():
-    return posix.isatty(1)
-
-
-def _width():
-    """How many columns there are to fill."""
-    columns = python.getenv('COLUMNS')
-    if python.is_number(columns):
-        return max(60, int(columns))
-    if not _is_terminal():
-        return 100
-    import fcntl
-    import termios
-    try:
-        size = struct.unpack('HHHH', fcntl.ioctl(1, termios.TIOCGWINSZ, b'\0' * 8))
-    except IOError:
-        return 80
-    return max(60, size[1] or 80)
 
 
 _DESCRIPTION = """\
