@@ -40,6 +40,8 @@ completed() {
     [ "$(completed sage-flock -w '')" = '' ]
     [ "$(completed sage-flock --key '')" = '' ]
     [ "$(completed sage-flock --mark he)" = here.lock ]     # but a file's name is
+    [ "$(completed sage-flock --also '')" = here.lock ]
+    [ "$(completed sage-flock --also here.lock --also-shared h)" = here.lock ]
 }
 
 @test "bash: behind LOCK a command and its arguments" {

@@ -184,6 +184,21 @@ make_certificates() {
     nothing_left
 }
 
+@test "several locks in one call are nested calls, and together or not at all" {
+    on_etcd
+    held_by A --also x.lock --also-shared y.lock --pool 2 z.lock
+    says 1 '' sage-flock -n x.lock true
+    says 0 ran sage-flock -n -s y.lock echo ran
+    says 0 ran sage-flock -n --pool 2 z.lock echo ran
+    says 1 '' sage-flock -n --pool 1 z.lock true
+    says 6 '' sage-flock -n -E 6 --also w.lock --also z.lock v.lock true
+    says 6 '' sage-flock -n -E 6 --also ./here.lock z.lock true
+    says 0 ran sage-flock -n --also ./here.lock w.lock -c 'echo ran'
+    leaves A
+    ends A 0
+    nothing_left
+}
+
 @test "whoever came first is served first" {
     on_etcd
     held_by A x.lock

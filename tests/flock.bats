@@ -21,7 +21,7 @@ diff_with() {
 
 @test "there are enough command lines, and each is recorded" {
     cases=$(grep -c '^[^#[:blank:]]' "$ROOT/tests/flock/cases")
-    [ "$cases" -ge 60 ]
+    [ "$cases" -ge 190 ]
     [ "$(grep -c '^[^#[:blank:]]' "$ROOT/tests/flock/recorded")" = "$cases" ]
     [ -z "$(grep '^[^#[:blank:]]' "$ROOT/tests/flock/cases" | sort | uniq -d)" ]
 }

@@ -13,6 +13,7 @@ import sys
 
 ORDER = '''
 call report.call
+several
 status selftest
 files etcd
 files.waiting files.listing files.sweep etcd.keeper etcd.waiting
@@ -21,6 +22,7 @@ files.deadlock files.holders
 files.interrupts files.pool
 files.records
 files.sidecar etcd.queue
+files.ranges
 files.locks etcd.http
 report.text report.page report.trace
 report.rows report.sums

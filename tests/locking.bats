@@ -275,6 +275,31 @@ END
     sage-flock -s -n x.lock true
 }
 
+@test "--fcntl: waits, -w, and a killed wrapper; flock(2) locks are another matter" {
+    [ -r /proc/locks ] || skip 'not here'
+    held_by A --fcntl x.lock
+    free x.lock
+    run sage-flock -w 0.05 -E 7 --fcntl x.lock echo ran
+    [ "$status" = 7 ]
+    [[ $output == "sage-flock: waiting for exclusive lock x.lock to run 'echo ran'"*"sage-flock: x.lock: not got within 0.1 s" ]]
+    SAGE_FLOCK_REMINDER=0.05 start B --fcntl -w 1000 x.lock
+    expect_waiting exclusive x.lock B
+    expect "sage-flock: still waiting after 0.* s for exclusive lock x.lock *"
+    kill -KILL "$(pid A)"
+    fails sage-flock -n --fcntl x.lock true
+    open_gate A
+    for _ in {1..20}; do ! expect 'B in' || break; done     # behind reminders, and A out
+    sage-flock -n --start 5 --length 1 x.lock true && return 1
+    leaves B
+    ends B 0
+    sage-flock -n --fcntl x.lock true
+    for options in '--pool 2' --coalesce '--mark m --key k'; do
+        # shellcheck disable=SC2086 # words
+        run sage-flock --fcntl $options x.lock true
+        [ "$status" = 2 ]
+    done
+}
+
 @test "a shell's own descriptor: waited for" {
     held_by A x.lock
     launch B "$SHELL_UNDER_TEST" -c 'exec 7>x.lock; sage-flock 7 7>&7; echo B in; sage-flock -u 7 7>&7; echo B out'

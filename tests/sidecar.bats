@@ -462,6 +462,35 @@ plain() {
     expect "sage-flock: waiting for exclusive lock x.lock to run 'actor B', 1st in line: held by $(pid A) '*'"
 }
 
+@test "--status says that a lock is held though it cannot be seen by whom, and free only if it is" {
+    cat >blind.py <<'END'
+import sys
+sys.path.insert(0, sys.argv.pop(1))
+from sage_flock import call, proc
+# No /proc at all, or one that shows nothing of other users' processes.
+if sys.argv.pop(1) == 'nothing':
+    proc._lines = lambda path: []
+else:
+    proc.foreign = lambda fd, known=(): []
+call.main(sys.argv[1:])
+END
+    : >x.lock
+    for sees in nothing locks; do
+        for option in -x -s; do
+            on_descriptor "A$sees${option#-}" $option
+            expect "A$sees${option#-} $option"
+            run "$PYTHON" -S -E blind.py "$ROOT/build" $sees --status x.lock
+            echo "$output"
+            [[ ${lines[1]} == 'x.lock  holds  '*'  ?         held by somebody unknown' ]]
+            if [ $option = -s ]; then [[ $output == *' shared '* ]]; else [[ $output == *' exclusive '* ]]; fi
+            kill -KILL -- "-$(pid "A$sees${option#-}")"
+            free x.lock
+            run "$PYTHON" -S -E blind.py "$ROOT/build" $sees --status x.lock
+            [ "${lines[1]}" = 'x.lock  free' ]
+        done
+    done
+}
+
 @test "the waiting line names strangers beside holders of ours" {
     [ -r /proc/locks ] || skip 'nothing here shows who it is'
     command -v flock >/dev/null || skip 'no flock(1) here'

@@ -116,6 +116,22 @@ END
     refused 2 usage
 }
 
+@test "a line without options, which needs no parser, is what the parser makes of it" {
+    cat >lines.py <<'END'
+import sys
+sys.path.insert(0, sys.argv[1])
+from sage_flock import options
+it = options.parser()
+for words in ['x', 'true'], ['x', '-n', '--', '-c'], ['7'], ['x', '']:
+    wanted = vars(it.parse_args(words))
+    found = dict(options.NOTHING, lock=words[0], command=words[1:])
+    if wanted != found:
+        sys.exit('%r, not %r' % (found, wanted))
+END
+    "$PYTHON" -S -E lines.py "$ROOT/build"
+    sage-flock 7 true
+}
+
 @test "a lock without a command" {
     refused 2 x.lock x.lock
     refused 2 x.lock -s x.lock

@@ -61,8 +61,9 @@ _sage_flock_command() {
 }
 
 _sage_flock_options() {
-    printf '%s\n' -s --shared -x -e --exclusive -u --unlock --pool -n --nb --nonblock --nonblocking -w --wait --timeout \
-        -E --conflict-exit-code -o --close -F --no-fork --fd --coalesce --key --mark --status --json --all --self-test -q --quiet \
+    printf '%s\n' -s --shared -x -e --exclusive -u --unlock --pool --also --also-shared --fcntl --start --length \
+        -n --nb --nonblock --nonblocking -w --wait --timeout -E --conflict-exit-code -o --close -F --no-fork --fd \
+        --coalesce --key --mark --status --json --all --self-test -q --quiet \
         --verbose -h --help -V --version
 }
 
@@ -75,16 +76,10 @@ _sage_flock() {
         case $option in
             --status) status=yes ;;
             --self-test) folder=yes ;;
-            -w | --wait | --timeout | -E | --conflict-exit-code | --pool | --key | --mark | --fd | -[!-]*[wE])
+            -w | --wait | --timeout | -E | --conflict-exit-code | --pool | --also | --also-shared | --start | --length | --key | --mark | --fd | -[!-]*[wE])
                 i=$((i + 1))
                 [ "${COMP_WORDS[i]}" != '=' ] || i=$((i + 1))       # bash makes three words of --wait=5
-                if [ "$i" -ge "$COMP_CWORD" ]; then
-                    case $option in
-                        --mark) _sage_flock_files ;;
-                        --fd) _sage_flock_reply "$word" < <(_sage_flock_descriptors) ;;
-                    esac
-                    return 0
-                fi
+                [ "$i" -lt "$COMP_CWORD" ] || { _sage_flock_argument "$option"; return 0; }
                 [ "$option" != --fd ] || { _sage_flock_behind_lock $((i + 1)); return; } ;;
             -?*) ;;
             *) [ -n "$status$folder" ] || { _sage_flock_behind_lock $((i + 1)); return; } ;;
@@ -100,6 +95,15 @@ _sage_flock() {
            else
                _sage_flock_reply "$word" < <(_sage_flock_locks)
            fi ;;
+    esac
+}
+
+# _sage_flock_argument OPTION: what an option wants, where that is a file or a lock.
+_sage_flock_argument() {
+    case $1:${COMP_WORDS[COMP_CWORD]} in
+        --mark:* | --also*:*/*) _sage_flock_files ;;
+        --fd:*) _sage_flock_reply "${COMP_WORDS[COMP_CWORD]}" < <(_sage_flock_descriptors) ;;
+        --also*) _sage_flock_reply "${COMP_WORDS[COMP_CWORD]}" < <(_sage_flock_locks) ;;
     esac
 }
 

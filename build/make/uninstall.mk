@@ -21,4 +21,4 @@ include $(SAGE_FLOCK_MAKE)rebase.mk
 UNINSTALLER ?= sage-spkg-uninstall
 
 # Not NO_REBASE: removing files makes no rebase due, so there is nothing to mark.
-UNINSTALL = $(SAGE_FLOCK_SHARED) rebase.lock $(SAGE_FLOCK) pip.lock $(UNINSTALLER)
+UNINSTALL = $(SAGE_FLOCK) --also-shared rebase.lock pip.lock $(UNINSTALLER)

@@ -46,16 +46,24 @@ def _run(words):
     if asked.self_test:
         from sage_flock import selftest
         return selftest.run(asked.lock)
+    if asked.also:
+        from sage_flock import several
+        several.nest(asked)
     lock = sage_flock.open_named(asked.lock) if asked.fd is None else files.open_descriptor(asked.fd)
+    if asked.fcntl:
+        if lock.fd is None:
+            raise Failure(lock.name, 'is no file, as --fcntl needs')
+        from sage_flock.files import ranges
+        lock = ranges.RangeLock(lock, asked.start or 0, asked.length or 0)
     if asked.mode == options.UNLOCK:
         return _unlock(lock, asked)
-    request = _request(lock, asked)
+    request = _request(lock, asked, asked.mode)
     sweep = _sweep(lock, request, asked.key) if asked.coalesce else None
     if asked.mark is not None:
         _ask_as_of_mark(asked, sweep)
         if sweep and sweep.is_served():
             return _served(lock, sweep, request)
-    hold = _take(lock, request)
+    hold = _take_several(lock, request, asked) if asked.also else _take(lock, request)
     if hold is None:
         return asked.conflict
     if asked.command:
@@ -75,17 +83,17 @@ def _unlock(lock, asked):
     return 0
 
 
-def _request(lock, asked):
-    """The request.Request that the options make; what is asked is logged."""
+def _request(lock, asked, mode):
+    """The request.Request that the options make, for `lock` in that mode; what is asked is logged."""
     seconds = asked.seconds if asked.seconds is not None or not asked.wait else time_limit()
     wait = asked.wait and seconds != 0
-    request = Request(asked.mode, asked.command, wait, seconds if wait else None,
+    request = Request(mode, asked.command, wait, seconds if wait else None,
                       asked.conflict, asked.quiet, asked.verbose)
-    request.most = asked.most
+    request.most = asked.most if mode == asked.mode else None
     request.timed = wait and asked.seconds is not None
     if python.getenv('SAGE_FLOCK_LOG'):
         from sage_flock import events
-        request.note = events.log_for(lock, asked.mode, quoted(asked.command, 200), asked.most)
+        request.note = events.log_for(lock, mode, quoted(asked.command, 200), request.most)
         request.note('asked')
     return request
 
@@ -108,12 +116,19 @@ def _take(lock, request):
     return hold
 
 
+def _take_several(lock, request, asked):
+    """Like _take(), with the locks of --also before `lock`."""
+    from sage_flock import several
+    locks = [(also, mode) for mode, also in several.open_all(asked.also)] + [(lock, asked.mode)]
+    return several.take(locks, request, lambda lock, mode: _request(lock, asked, mode), _take)
+
+
 # ---- The command
 
 def _run_command(request, hold, sweep, asked):
     """Run the command under `hold`, unless a sweep has served it, and end
     like it.  Returns an exit status or does not return."""
-    if hold.nested:
+    if hold.innermost.nested:
         sweep = None        # siblings may sweep at the same time
     if sweep and sweep.is_served():
         return _served(hold.lock, sweep, request, hold)

@@ -73,7 +73,7 @@ def say_not_got(request, title, way):
     """The time to wait for the lock is over: say so, and the InTheWay."""
     if request.quiet:
         return
-    limit = duration(request.seconds) + ('' if request.timed else ' (SAGE_FLOCK_TIMEOUT)')
+    limit = duration(request.within or request.seconds) + ('' if request.timed else ' (SAGE_FLOCK_TIMEOUT)')
     _say_with_commands(lambda word, command: _lead(request.package()) + [
         (_title(title, request.package()), BOLD), (': not got within ', ''), (limit, DIM)], request, way, False)
 

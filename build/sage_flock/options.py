@@ -11,6 +11,10 @@ from sage_flock.request import EXCLUSIVE, MOST, POOL, SHARED, most_in
 
 VERSION = '1.0'
 UNLOCK = 'unlock'
+# What the parser makes of a line without options: to make it costs more than all that such a line needs else.
+NOTHING = {'mode': None, 'most': None, 'also': None, 'also_shared': None, 'wait': True, 'seconds': None, 'conflict': 1,
+           'close': False, 'fork': True, 'shell': None, 'fd': None, 'fcntl': False, 'start': None, 'length': None, 'coalesce': False, 'key': None, 'mark': None,
+           'status': False, 'json': False, 'self_test': False, 'quiet': False, 'verbose': False}
 
 
 class _Parser(argparse.ArgumentParser):
@@ -37,6 +41,10 @@ def parser():
         help='drop the lock of a descriptor')
     add('--pool', type=_most, dest='most', metavar='N',
         help='share the lock with so many at a time that there are N at most, 1 to 256')
+    it.also = []        # in the order in which they are written
+    for option, mode in (('--also', EXCLUSIVE), ('--also-shared', SHARED)):
+        add(option, metavar='LOCK', type=lambda word, mode=mode: it.also.append((mode, word)),
+            help='take this lock, too, first; as often as needed' if mode == EXCLUSIVE else 'the same, shared')
     add('-n', '--nb', '--nonblock', '--nonblocking', dest='wait', action='store_false',
         default=True, help='do not wait: fail when the lock is held')
     add('-w', '--wait', '--timeout', dest='seconds', type=_seconds, metavar='SECONDS',
@@ -52,6 +60,10 @@ def parser():
         help='behind LOCK: run COMMAND with $SHELL, else /bin/sh')
     add('--fd', type=_descriptor, metavar='N',
         help='lock descriptor N, then run COMMAND')
+    add('--fcntl', action='store_true',
+        help='lock bytes of the file as fcntl(2) does, not flock(2): a plain lock')
+    add('--start', type=_size, metavar='N', help='from byte N on, 0 by default (implies --fcntl)')
+    add('--length', type=_size, metavar='N', help='N bytes; 0, the default, is all (implies --fcntl)')
     add('--coalesce', action='store_true',
         help='COMMAND is a sweep over everything: if one that began after this\n'
              'call has succeeded by the time the lock is got, do not run again')
@@ -81,12 +93,19 @@ def parse(words):
     for each option, and
 
     names    the locks of --status, the folder of --self-test, if one is given
+    also     (mode, name) of the locks to take before it
     lock     the name of the lock; None where `fd`, a descriptor, is locked
     command  the argv to run, [] in the FD form
 
     Raises Failure for what makes no sense, and SystemExit for --help and --version.
     """
-    asked = parser().parse_args(words)
+    if words and words[0][:1] not in ('-', ''):
+        asked = argparse.Namespace()
+        asked.__dict__.update(NOTHING, lock=words[0], command=words[1:], also=[])
+    else:
+        it = parser()
+        asked = it.parse_args(words)
+        asked.also = it.also
     asked.names = asked.command if asked.lock is None else [asked.lock] + asked.command
     if asked.status:
         if [word for word in asked.names if word.startswith('-')]:
@@ -106,8 +125,15 @@ def _refuse_contradictions(asked):
     if asked.most is not None and (asked.mode not in (None, SHARED) or asked.coalesce or asked.fd is not None):
         raise _wrong('--pool goes with neither -x, -u, --coalesce nor --fd')
     asked.mode = POOL if asked.most is not None else asked.mode or EXCLUSIVE
-    if asked.shell is not None:
+    if asked.shell is not None and asked.fd is not None and not asked.names:
+        asked.names = ['-c', asked.shell]
+    elif asked.shell is not None:
         raise _wrong("-c goes behind LOCK: sage-flock LOCK -c 'SHELL COMMAND'")
+    asked.fcntl = asked.fcntl or asked.start is not None or asked.length is not None
+    if asked.fcntl and (asked.mode == POOL or asked.coalesce or asked.mark is not None):
+        raise _wrong('--fcntl goes with neither --pool, --coalesce nor --mark')
+    if asked.also and asked.mode == UNLOCK:
+        raise _wrong('--also does not go with -u')
     if asked.coalesce and (asked.mode != EXCLUSIVE or not asked.fork):
         raise _wrong('--coalesce goes with neither -s, -u nor -F')
     if asked.mark is not None and (asked.key is None or asked.mode == UNLOCK or not asked.fork):
@@ -120,6 +146,8 @@ def _refuse_contradictions(asked):
 
 def _tell_lock_from_command(asked):
     if asked.fd is not None:
+        if not asked.names:
+            raise _wrong('--fd %d goes with a COMMAND (only a bare number goes without one)' % asked.fd)
         asked.lock = None
         asked.command = _command(asked.names)
     elif asked.lock is None:
@@ -132,6 +160,8 @@ def _tell_lock_from_command(asked):
         except argparse.ArgumentTypeError as error:
             raise _wrong(str(error))
         asked.lock = None
+        if asked.also:
+            raise _wrong('--also goes with a COMMAND: it is held as long as that runs')
         if asked.mode == POOL:
             raise _wrong('--pool goes with a COMMAND: a place is held by what runs')
     else:
@@ -176,6 +206,16 @@ def _most(word):
     if most is None:
         raise argparse.ArgumentTypeError('%s is no number from 1 to %d' % (argparse.shown(word), MOST))
     return most
+
+
+def _size(word):
+    """A number of bytes; K, M, G and T are the powers of 1024."""
+    digits = word.rstrip('KMGTiB')
+    unit = word[len(digits):]
+    power = 'KMGT'.find(unit[:1]) + 1 if unit else 0
+    if not python.is_number(digits) or unit[1:] not in ('', 'iB') or unit and not power or int(digits) << 10 * power >= 1 << 63:
+        raise argparse.ArgumentTypeError('%s is no number of bytes' % argparse.shown(word))
+    return int(digits) << 10 * power
 
 
 def _descriptor(word):

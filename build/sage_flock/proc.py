@@ -99,8 +99,9 @@ def ancestor(fd):
     """
     lockers = _lockers(fd)
     line = _line_of_descent() if lockers else []
+    us = '%d' % posix.getpid()      # a call may take several locks (--also), one of them twice
     for pid, mode in lockers:
-        if pid in line:
+        if pid in line or pid == us:
             return Ancestor(pid, mode)
         if not python.is_there('/proc/' + pid):       # then whoever still has the descriptor holds it
             for heir in line:
@@ -125,6 +126,18 @@ def _is_sage_flock(pid):
     words = _text('/proc/%s/cmdline' % pid).split('\0')
     scripts = [word for word in words[1:] if not word.startswith('-')]
     return bool(scripts) and 'py' in words[0].rpartition('/')[2] and scripts[0].rpartition('/')[2] == 'sage-flock'
+
+
+def lists_locks():
+    """Does the kernel list who has locked what?"""
+    return bool(_lines('/proc/locks'))
+
+
+def any_mode(fd):
+    """A mode in which another process holds a flock(2) on the file behind `fd`, or None."""
+    us = '%d' % posix.getpid()
+    modes = [mode for pid, mode in _lockers(fd) if pid != us]
+    return modes[0] if modes else None
 
 
 def foreign(fd, known=()):

@@ -36,9 +36,17 @@ class Request(object):
     quiet, verbose
     note       called with the name and the fields of an event: events.Log
     held_up    the clocks() when it found the lock held, or None
+
+    Of a call that takes several locks (several.py):
+
+    ours       records of those that it has already
+    loan       the slots.Loan of the job slot that it lent waiting for one of them, or None
+    let_go     called without arguments before this process ends without the lock
+    within     seconds for all of them together
     """
 
-    held_up = None
+    held_up = loan = within = None
+    ours = ()
     timed = False
     most = None
 
@@ -52,6 +60,9 @@ class Request(object):
         self.quiet = quiet
         self.verbose = verbose
         self.note = note
+
+    def let_go(self):
+        """Let go what this call has beside the lock: nothing."""
 
     def is_logged(self):
         """Does a log want to know more than is known for nothing?"""
@@ -77,6 +88,7 @@ class Hold(object):
 
     inherited  what SAGE_FLOCK_HELD says to the command
     loan       the slots.Loan of a job slot lent while waiting, or None
+    innermost  of several holds that of LOCK itself
     watch      to be called with the process id of the command once it runs;
                None where the command holds the lock as well as we do
 
@@ -91,6 +103,7 @@ class Hold(object):
         self.inherited = inherited
         self.nested = nested
         self.loan = loan
+        self.innermost = self
 
     def is_awaited(self):
         """Does anybody wait for the lock who has a job slot?"""
@@ -145,6 +158,11 @@ def parse(data):
 def most_in(word):
     """How many may be in a pool at a time, if `word` says so; else None."""
     return int(word) if python.is_number(word) and 1 <= int(word) <= MOST else None
+
+
+def option_for(mode, most=None):
+    """The words of a command line that ask for `mode`."""
+    return {SHARED: ['-s'], EXCLUSIVE: ['-x'], POOL: ['--pool', str(most)]}[mode]
 
 
 def strongest(modes):

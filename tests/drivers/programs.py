@@ -2,7 +2,8 @@
 
     programs.py [--driven N] [--free N] [--seed N] [--quiet]
 
-Six processes take four locks, shared, exclusive and as one of a pool, one inside the other, and let them go again.
+Six processes take four locks, shared, exclusive and as one of a pool, one inside the other (and where they run free, two
+in one call as well), and let them go again.
 
 driven  The driver says who does what next, and knows from a model of the lock table, fair gate included, what must
         come of it: who is in, who stands in the gate, who queues, who is refused, who is told of a deadlock. It goes on
@@ -465,13 +466,18 @@ class Free(object):
             have = [has for what, has in held if what == lock]
             if have and mode == 'x' and 'x' not in have:
                 continue
-            taken = not have or not covers(have, mode)
-            inner = self.script(name, held + [(lock, mode)])
-            if taken:       # its parent is the sage-flock that holds the lock for it
+            taken = [] if have and covers(have, mode) else [(lock, mode)]
+            options = OPTIONS[mode]
+            also = self.random.choice(LOCKS)
+            if self.random.random() < 0.3 and also not in [what for what, _ in held + [(lock, mode)]]:
+                taken.insert(0, (also, self.random.choice('sx')))
+                options = '%s %s %s' % ({'s': '--also-shared', 'x': '--also'}[taken[0][1]], also, options)
+            inner = self.script(name, held + taken + [(lock, mode)])
+            for what, how in reversed(taken):       # its parent is the sage-flock that holds the lock for it
                 write(inner, 'echo "%s in %s %s $PPID"\n%s\necho "%s leaves %s $PPID"' % (
-                    name, lock, mode, read(inner), name, lock))
+                    name, what, how, read(inner), name, what))
             lines.append("sh -c '%s' sh %s %s sh %s" % (
-                WANTS % ('%s wants %s $$' % (name, lock)), OPTIONS[mode], lock, inner))
+                WANTS % ('%s wants %s $$' % (name, '+'.join([what for what, _ in taken]) or lock)), options, lock, inner))
             lines.append('case $? in 0 | 125) ;; *) echo "ended otherwise" ;; esac')
         self.scripts += 1
         path = os.path.join(self.folder, 'script-%d' % self.scripts)
@@ -480,13 +486,13 @@ class Free(object):
 
     def check(self):
         """Does all that they said fit together?"""
-        inside = {}         # pid of a sage-flock that holds: (process, lock, mode)
-        wants = {}          # pid of one that asked: (process, lock)
+        inside = {}         # pid of a sage-flock that holds, and lock: (process, lock, mode)
+        wants = {}          # pid of one that asked: (process, locks)
         for line in self.story:
             words = line.split()
             self.counts['acts'] += 1
             if words[1:2] == ['wants']:
-                wants[int(words[3])] = (words[0], words[2])
+                wants[int(words[3])] = (words[0], words[2].split('+'))
             elif words[1:2] == ['in']:
                 for process, lock, mode in inside.values():
                     if lock == words[2] and 'x' in (mode, words[3]):
@@ -494,9 +500,9 @@ class Free(object):
                 members = [one for one in inside.values() if one[1] == words[2] and one[2][0] == 'p']
                 if words[3][0] == 'p' and len(members) >= int(words[3][1:]):
                     raise Wrong('%s is in the pool %s beside %d' % (words[0], words[2], len(members)))
-                inside[int(words[4])] = (words[0], words[2], words[3])
+                inside[int(words[4]), words[2]] = (words[0], words[2], words[3])
             elif words[1:2] == ['leaves']:
-                del inside[int(words[3])]
+                del inside[int(words[3]), words[2]]
             elif ' deadlock: ' in line:
                 self.counts['told'] += 1
                 self.check_ring(ring_in(line), inside, wants)
@@ -510,16 +516,18 @@ class Free(object):
         first, wanted = wants[links[0][0]]
         process = first
         for pid, lock, holder in links:
-            if wants[pid] != (process, lock):
+            if wants[pid][0] != process or lock not in wants[pid][1]:
                 raise Wrong('%s does not wait so: %d for %s' % (process, pid, lock))
             if holder is None:
-                if lock != wanted:
+                if lock not in wanted:
                     raise Wrong('%s does not queue behind' % process)
                 process = first
-            elif holder not in inside or inside[holder][1] != lock:
-                raise Wrong('%d does not hold %s' % (holder, lock))
+            elif (holder, lock) in inside:
+                process = inside[holder, lock][0]
+            elif lock in wants[holder][1][:-1]:     # that call holds it already, and waits for another
+                process = wants[holder][0]
             else:
-                process = inside[holder][0]
+                raise Wrong('%d does not hold %s' % (holder, lock))
         if process != first:
             raise Wrong('that is no ring')
 

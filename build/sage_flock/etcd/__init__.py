@@ -74,7 +74,7 @@ class Lock(object):
         got in time.  Raises Failure."""
         if request.quiet:
             self.client.on_silence = None
-        ancestors = held()
+        ancestors = held() + list(request.ours)
         if self._covered(request, ancestors):
             request.note('got', nested=True, lent=False)
             return EtcdHold(self, None, ancestors, nested=True)

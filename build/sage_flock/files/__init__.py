@@ -128,7 +128,7 @@ class Taker(object):
     def __init__(self, lock, request):
         self.lock = lock
         self.request = request
-        self.ancestors = _ancestors()
+        self.ancestors = _ancestors() + list(request.ours)
         self.side = self.gate = None
         try:
             self.side, self.gate = sidecar.find(lock)

@@ -1,13 +1,14 @@
 """Who uses the locks of a folder, for --status."""
 
 import errno
+import fcntl
 import posix
 import time
 
 from sage_flock import proc
 from sage_flock.files import locks, records, sidecar
 from sage_flock.messages import Failure, reason
-from sage_flock.request import Unavailable
+from sage_flock.request import EXCLUSIVE, SHARED, Unavailable
 
 _STATES = {sidecar.HOLDS: 'holds', sidecar.AT_GATE: 'waits', sidecar.QUEUES: 'waits'}
 _ORDER = sidecar.HOLDS + sidecar.AT_GATE + sidecar.QUEUES
@@ -56,9 +57,30 @@ def users(name, path):
         for pid, command in proc.foreign(fd, held):
             rows.insert(len(held), {'state': 'holds', 'mode': None, 'pid': pid, 'package': None,
                                     'command': command, 'seconds': None})
+        if not [row for row in rows if row['state'] == 'holds']:
+            mode = _held_unseen(fd)
+            if mode:
+                rows.insert(0, {'state': 'holds', 'mode': mode, 'pid': None,
+                                'command': 'held by somebody unknown', 'seconds': None})
     finally:
         posix.close(fd)
     return rows
+
+
+def _held_unseen(fd):
+    """The mode in which somebody has locked the file behind `fd` of whom nothing is to be seen, or None.
+
+    Whoever has it exclusively keeps us from sharing it, for no longer than a look.  To see one who shares it we would
+    have to take it exclusively, and a call with -n might fail for that: so only where the kernel does not list locks.
+    """
+    try:
+        if not locks.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB, ''):
+            return EXCLUSIVE
+        if proc.lists_locks():
+            return proc.any_mode(fd)
+        return None if locks.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB, '') else SHARED
+    except Failure:         # a file system without locks
+        return None
 
 
 def _records(name, path, fd):

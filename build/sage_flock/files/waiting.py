@@ -45,7 +45,8 @@ class Wait(object):
         if self.request.is_logged():
             self.request.note('waiting', self.request.held_up, **{'for': holders.process_ids(self.lock, self.side)})
         self._publish(sidecar.AT_GATE if in_gate else sidecar.QUEUES)
-        self.loan = slots.lend(self.side, self.ancestors)   # forks, so before there is a second thread
+        # It forks, so before there is a second thread.
+        self.loan = self.request.loan or slots.lend(self.side, [path for path in self.ancestors if path not in self.request.ours])
         self._note_loan()
         if self.gate is not None:       # before a word is said: who reads it may press Ctrl-Z
             self.interrupts.catch(self.loan is not None)
@@ -207,6 +208,7 @@ class Wait(object):
         if self.record:
             self.record.remove()
         self.lock.drop()
+        self.request.let_go()
         self.loan.say_goodbye()
         self.interrupts.end()
 

@@ -174,5 +174,6 @@ class Watch(object):
     def _end(self, event, status, **fields):
         """End this process with `status`, noting the event."""
         self.wait.request.note(event, lent=self.wait.loan is not None, **fields)
+        self.wait.request.let_go()
         self.wait.leave()
         posix._exit(status)
