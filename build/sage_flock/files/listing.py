@@ -60,7 +60,7 @@ def users(name, path):
         if not [row for row in rows if row['state'] == 'holds']:
             mode = _held_unseen(fd)
             if mode:
-                rows.insert(0, {'state': 'holds', 'mode': mode, 'pid': None,
+                rows.insert(0, {'state': 'holds', 'mode': mode, 'pid': None, 'package': None,
                                 'command': 'held by somebody unknown', 'seconds': None})
     finally:
         posix.close(fd)
