@@ -14,8 +14,8 @@ UNLOCK = 'unlock'
 # What the parser makes of a line without options: to make it costs more than all that such a line needs else.
 NOTHING = {'mode': None, 'most': None, 'also': None, 'also_shared': None, 'wait': True, 'seconds': None, 'conflict': 1,
            'close': False, 'fork': True, 'shell': None, 'fd': None, 'fcntl': False, 'start': None, 'length': None,
-           'coalesce': False, 'key': None, 'mark': None,
-           'status': False, 'json': False, 'with_free': False, 'self_test': False, 'quiet': False, 'verbose': False}
+           'coalesce': False, 'key': None, 'mark': None, 'status': False, 'json': False, 'with_free': False,
+           'self_test': False, 'quiet': False, 'verbose': False}
 
 
 class _Parser(argparse.ArgumentParser):
