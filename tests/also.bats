@@ -8,11 +8,11 @@ load lib
     held_by B y.lock
     held_by C z.lock
     start A --also x.lock --also-shared y.lock z.lock
-    expect "sage-flock: waiting for shared lock y.lock to run 'actor A', *: held by $(pid B) *"
+    expect "sage-flock: waiting for shared lock y.lock to run 'actor A', 1st in line: held by $(pid B) *"
     taken x.lock
     leaves B
     expect_got shared y.lock
-    expect "sage-flock: waiting for exclusive lock z.lock to run 'actor A', *: held by $(pid C) *"
+    expect "sage-flock: waiting for exclusive lock z.lock to run 'actor A', 1st in line: held by $(pid C) *"
     sage-flock -n -s y.lock true
     fails sage-flock -n y.lock true
     leaves C
@@ -118,7 +118,7 @@ load lib
         start "A$1" --also "$1.lock" --also z.lock "$2.lock"
         expect_waiting exclusive z.lock "A$1"
         start "B$1" --also "$2.lock" "$1.lock"
-        expect "sage-flock: waiting for exclusive lock $1.lock to run 'actor B$1', *: held by $(pid "A$1") *"
+        expect "sage-flock: waiting for exclusive lock $1.lock to run 'actor B$1', 1st in line: held by $(pid "A$1") *"
         leaves G
         rm "$STAGE/G.gate"
         expect_got exclusive z.lock

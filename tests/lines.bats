@@ -145,6 +145,11 @@ print(len(line) - 1)'
         [[ $(head -n 1 all) == 'c\x1b[31m\x0ad\xff: waiting for exclusive pip.lock, 1st in line: held by '*' a\x1b[31m\x0ab\xff'* ]]
         [ "$(wc -l <all)" = 2 ]
     done
+    held_by L $'l\033[31m.lock'
+    COLUMNS=1000 run sage-flock -w 0.01 $'l\033[31m.lock' true
+    [[ ${lines[0]} == 'sage-flock: waiting for exclusive lock l\x1b[31m.lock to run '* ]]
+    [[ ${lines[1]} == 'sage-flock: l\x1b[31m.lock: not got within '* ]]
+    [ "${#lines[@]}" = 2 ]
 }
 
 @test "what was left out is one character where the locale knows it, else three dots" {

@@ -481,8 +481,9 @@ END
             expect "A$sees${option#-} $option"
             run "$PYTHON" -S -E blind.py "$ROOT/build" $sees --status x.lock
             echo "$output"
-            if [ $option = -s ]; then mode=shared; else mode=exclusive; fi
-            [[ $output == *'  holds  '$mode'  '*'?  '*'  held by somebody unknown' ]]
+            [ "${lines[1]}" = 'x.lock  1 holds' ]
+            [[ ${lines[2]} == '  holds  '*'  ?         held by somebody unknown' ]]
+            if [ $option = -s ]; then [[ $output == *' shared '* ]]; else [[ $output == *' exclusive '* ]]; fi
             kill -KILL -- "-$(pid "A$sees${option#-}")"
             free x.lock
             run "$PYTHON" -S -E blind.py "$ROOT/build" $sees --status x.lock
