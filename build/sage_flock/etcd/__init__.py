@@ -15,7 +15,7 @@ from sage_flock.etcd.http import Refused, Unreachable, decoded, encoded
 from sage_flock.etcd.queue import HASTE, Ticket, Queue, folder_end, put, span, whole_queue
 from sage_flock.python import signal
 from sage_flock.messages import USAGE, Failure, duration, say
-from sage_flock.request import Hold, held
+from sage_flock.request import Hold, held, strongest
 
 gc.enable()         # who talks with servers may live for long
 
