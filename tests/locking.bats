@@ -300,6 +300,12 @@ END
     done
 }
 
+@test "--fcntl: -w ends with its own status though nobody reads what it says for longer than an alarm takes" {
+    [ -r /proc/locks ] || skip 'not here'
+    held_by A --fcntl x.lock
+    [ "$(tool unread sage-flock -w 0.05 -E 7 --fcntl x.lock echo ran)" = 'exit 7' ]
+}
+
 @test "a shell's own descriptor: waited for" {
     held_by A x.lock
     launch B "$SHELL_UNDER_TEST" -c 'exec 7>x.lock; sage-flock 7 7>&7; echo B in; sage-flock -u 7 7>&7; echo B out'

@@ -89,6 +89,7 @@ class _Wait(object):
         self.request = request
         self.began = python.now()
         self.reminder = first_reminder()
+        self.blocks = False     # in fcntl(2), or about to be: the alarm may raise, once
 
     def until_got(self):
         """Block until the lock is held; False past the time limit."""
@@ -99,7 +100,9 @@ class _Wait(object):
         before = signal.signal(signal.SIGALRM, self._ring)
         try:
             self._set()
+            self.blocks = True
             self.lock.take(request.mode)
+            self.blocks = False
         except _TimeIsUp:
             lines.say_not_got(request, self.lock.name, lines.InTheWay(None))
             return False
@@ -119,7 +122,10 @@ class _Wait(object):
 
     def _ring(self, number, frame):
         if self.request.seconds is not None and self._elapsed() >= self.request.seconds:
-            raise _TimeIsUp
+            if self.blocks:
+                self.blocks = False
+                raise _TimeIsUp
+            return
         if self._elapsed() >= self.reminder:
             self._say('still waiting after %s for' % duration(self._elapsed()))
             self.reminder *= 2
