@@ -11,6 +11,7 @@
     screen COLS CMD...  runs CMD on a terminal of its own, so many columns wide; says what it said, colours and all
     unread CMD...       runs CMD, and for half a second after its first line on stderr there is no room for another;
                         prints its exit status
+    crowded CMD...      becomes CMD, with no descriptor free below 1100
     clock               the time of day in milliseconds
 """
 
@@ -144,6 +145,16 @@ def unread(*command):
     print(how_it_ended(os.waitpid(pid, 0)[1]))
 
 
+def crowded(*command):
+    null = os.open(os.devnull, os.O_RDWR)
+    for fd in range(3, 1100):
+        try:
+            os.fstat(fd)
+        except EnvironmentError:
+            os.dup2(null, fd)
+    become(command)
+
+
 def clock():
     print(int(time.time() * 1000))
 
@@ -171,5 +182,6 @@ def how_it_ended(status):
 
 if __name__ == '__main__':
     instruments = dict((tool.__name__, tool) for tool in (rival, released, hold, fate, ignoring,
-                                                            terminal, screen, unread, clock))
+                                                            terminal, screen, unread, crowded,
+                                                            clock))
     sys.exit(instruments[sys.argv[1]](*sys.argv[2:]))
