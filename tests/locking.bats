@@ -293,6 +293,11 @@ END
     leaves B
     ends B 0
     sage-flock -n --fcntl x.lock true
+    mkdir folder            # which nobody can open for writing
+    run sage-flock --fcntl folder true
+    [ "$status" = 125 ]
+    [ "$output" = 'sage-flock: folder: cannot be locked: it is open for reading only (-s would do with that)' ]
+    sage-flock --fcntl -s folder true
     for options in '--pool 2' --coalesce '--mark m --key k'; do
         # shellcheck disable=SC2086 # words
         run sage-flock --fcntl $options x.lock true

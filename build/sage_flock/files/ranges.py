@@ -65,6 +65,8 @@ class RangeLock(locks.Lock):
             except (IOError, OSError) as error:
                 if error.errno in (errno.EAGAIN, errno.EACCES) and command == _TRY:
                     return False
+                if error.errno == errno.EBADF and kind == fcntl.F_WRLCK:
+                    raise Failure(self.name, 'cannot be locked: it is open for reading only (-s would do with that)')
                 if error.errno != errno.EINTR:
                     raise Failure(self.name, 'cannot be locked: ' + reason(error))
 
