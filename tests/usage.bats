@@ -120,13 +120,21 @@ END
     cat >lines.py <<'END'
 import sys
 sys.path.insert(0, sys.argv[1])
-from sage_flock import options
-it = options.parser()
-for words in ['x', 'true'], ['x', '-n', '--', '-c'], ['7'], ['x', '']:
-    wanted = vars(it.parse_args(words))
-    found = dict(options.NOTHING, lock=words[0], command=words[1:])
-    if wanted != found:
-        sys.exit('%r, not %r' % (found, wanted))
+from sage_flock import call, options
+for words in ['x', 'true'], ['7', 'true', '-n', '--', '-c'], ['x', '']:
+    asked = call._asked(words)
+    if not isinstance(asked, call.Asked):
+        sys.exit('%r took a parser' % words)
+    for name, wanted in vars(options.parse(words)).items():
+        found = getattr(asked, name, None)
+        if name != 'names' and found != wanted and (found or wanted):
+            sys.exit('%r: %s is %r, not %r' % (words, name, found, wanted))
+for words in [], ['x'], ['-n', 'x', 'true'], ['', 'true'], ['x', '-c', 'true'], ['x', '--', 'true']:
+    try:
+        if isinstance(call._asked(words), call.Asked):
+            sys.exit('%r took no parser' % words)
+    except call.Failure:
+        pass
 END
     "$PYTHON" -S -E lines.py "$ROOT/build"
     sage-flock 7 true

@@ -13,9 +13,9 @@ import posix
 import sys
 
 import sage_flock
-from sage_flock import files, options, python
+from sage_flock import files, python
 from sage_flock.messages import FAILED, NOT_FOUND, Failure, quoted, reason, say, time_limit, write
-from sage_flock.request import HELD, Request, Unavailable, pass_on
+from sage_flock.request import EXCLUSIVE, HELD, UNLOCK, Request, Unavailable, pass_on
 
 
 def main(words):
@@ -38,9 +38,32 @@ def main(words):
     posix._exit(status)
 
 
+class Asked(object):
+    """What a line without options asks for: most are like that, and a parser
+    costs more than all the rest.  See options.parse() for the attributes."""
+
+    mode = EXCLUSIVE
+    most = seconds = fd = start = length = shell = key = mark = None
+    wait = fork = True
+    conflict = 1
+    close = fcntl = coalesce = status = json = with_free = self_test = quiet = verbose = False
+    also = ()
+
+    def __init__(self, lock, command):
+        self.lock = lock
+        self.command = command
+
+
+def _asked(words):
+    if len(words) > 1 and words[0] and words[0][0] != '-' and words[1][:1] != '-':
+        return Asked(words[0], words[1:])
+    from sage_flock import options
+    return options.parse(words)
+
+
 def _run(words):
     """The exit status; it does not return where a command's end is passed on."""
-    asked = options.parse(words)
+    asked = _asked(words)
     if asked.status:
         from sage_flock import status
         return status.show(asked.names, asked.json, asked.with_free)
@@ -56,7 +79,7 @@ def _run(words):
             raise Failure(lock.name, 'is no file, as --fcntl needs')
         from sage_flock.files import ranges
         lock = ranges.RangeLock(lock, asked.start or 0, asked.length or 0)
-    if asked.mode == options.UNLOCK:
+    if asked.mode == UNLOCK:
         return _unlock(lock, asked)
     request = _request(lock, asked, asked.mode)
     sweep = _sweep(lock, request, asked.key) if asked.coalesce else None
@@ -158,7 +181,7 @@ def _run_command(request, hold, sweep, asked):
 def _with_hint(failure, asked):
     """The Failure, with what to do about it if that can be told of the command that was not found."""
     if failure.status == NOT_FOUND and not failure.hint:
-        from sage_flock import hints
+        from sage_flock import hints, options
         failure.hint = hints.in_brackets(
             hints.for_command(asked.command[0], asked.lock or '', options.parser().names()))
     return failure

@@ -7,15 +7,9 @@ at LOCK; everything behind it belongs to the command.
 from sage_bootstrap.compat import argparse
 from sage_flock import python
 from sage_flock.messages import USAGE, Failure, seconds_in
-from sage_flock.request import EXCLUSIVE, MOST, POOL, SHARED, most_in
+from sage_flock.request import EXCLUSIVE, MOST, POOL, SHARED, UNLOCK, most_in
 
 VERSION = '1.0'
-UNLOCK = 'unlock'
-# What the parser makes of a line without options: to make it costs more than all that such a line needs else.
-NOTHING = {'mode': None, 'most': None, 'also': None, 'also_shared': None, 'wait': True, 'seconds': None, 'conflict': 1,
-           'close': False, 'fork': True, 'shell': None, 'fd': None, 'fcntl': False, 'start': None, 'length': None,
-           'coalesce': False, 'key': None, 'mark': None, 'status': False, 'json': False, 'with_free': False,
-           'self_test': False, 'quiet': False, 'verbose': False}
 
 
 class _Parser(argparse.ArgumentParser):
@@ -100,13 +94,9 @@ def parse(words):
 
     Raises Failure for what makes no sense, and SystemExit for --help and --version.
     """
-    if words and words[0][:1] not in ('-', ''):
-        asked = argparse.Namespace()
-        asked.__dict__.update(NOTHING, lock=words[0], command=words[1:], also=[])
-    else:
-        it = parser()
-        asked = it.parse_args(words)
-        asked.also = it.also
+    it = parser()
+    asked = it.parse_args(words)
+    asked.also = it.also
     asked.names = asked.command if asked.lock is None else [asked.lock] + asked.command
     if asked.status:
         if [word for word in asked.names if word.startswith('-')]:

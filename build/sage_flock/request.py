@@ -6,6 +6,7 @@ from sage_flock import python
 from sage_flock.messages import Failure, quoted, shortened
 
 SHARED, EXCLUSIVE, POOL = MODES = 'shared', 'exclusive', 'pool'
+UNLOCK = 'unlock'
 MOST = 256      # how many at most a pool may let in at a time
 HELD = 'SAGE_FLOCK_HELD'
 

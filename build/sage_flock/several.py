@@ -9,13 +9,12 @@ A lease on etcd must be renewed while its holder waits for the next lock, which
 only a process of its own can do; so such locks are taken by nested calls.
 """
 
-import posix
 import sys
 
 import sage_flock
 from sage_flock import python
 from sage_flock.messages import Failure, say
-from sage_flock.request import EXCLUSIVE, SHARED, Hold, option_for
+from sage_flock.request import SHARED, Hold, option_for
 
 
 def nest(asked):

@@ -1,6 +1,6 @@
 """Random lock programs: is every real deadlock told, and nothing else?
 
-    programs.py [--driven N] [--free N] [--seed N] [--quiet]
+    programs.py [--driven N] [--free N] [--seed N]
 
 Six processes take four locks, shared, exclusive and as one of a pool, one inside the other (and where they run free, two
 in one call as well), and let them go again.

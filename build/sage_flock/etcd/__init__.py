@@ -12,10 +12,10 @@ import time
 from sage_flock import python, sweeps
 from sage_flock.etcd import http
 from sage_flock.etcd.http import Refused, Unreachable, decoded, encoded
-from sage_flock.etcd.queue import HASTE, Place, Queue, folder_end, put, span, whole_queue
+from sage_flock.etcd.queue import HASTE, Ticket, Queue, folder_end, put, span, whole_queue
 from sage_flock.python import signal
 from sage_flock.messages import USAGE, Failure, duration, say
-from sage_flock.request import EXCLUSIVE, POOL, SHARED, Hold, held, strongest
+from sage_flock.request import Hold, held, strongest
 
 gc.enable()         # who talks with servers may live for long
 
@@ -67,7 +67,7 @@ class Lock(object):
         self.url = url
         self.servers = _SCHEME + url[len(_SCHEME):].partition('/')[0]
         self.client = _client(name, servers)
-        self.place = None
+        self.ticket = None
 
     def hold(self, request):
         """Take it as a request.Request asks: a Hold, or None when it was not
@@ -78,12 +78,12 @@ class Lock(object):
         if self._covered(request, ancestors):
             request.note('got', nested=True, lent=False)
             return EtcdHold(self, None, ancestors, nested=True)
-        self.place = Place(self.client, self.path, request, _lease_seconds())
-        _leave_when_dying(self.place)
+        self.ticket = Ticket(self.client, self.path, request, _lease_seconds())
+        _leave_when_dying(self.ticket)
         try:
             return _failing_as(self.name, self._take, request, ancestors)
         except Failure:
-            self.place.leave_quietly()
+            self.ticket.leave_quietly()
             raise
 
     def sweep(self, key):
@@ -99,17 +99,17 @@ class Lock(object):
 
     def _take(self, request, ancestors):
         loan = None
-        queue = self.place.join(request.wait)
+        queue = self.ticket.join(request.wait)
         if queue:
             if not request.wait:
-                self.place.leave()
+                self.ticket.leave()
                 return None
             from sage_flock.etcd import waiting
             got, loan = waiting.wait(self, queue, request, ancestors)
             if not got:
                 return None
         request.note('got', nested=False, lent=loan is not None)
-        return EtcdHold(self, self.place, ancestors, loan=loan)
+        return EtcdHold(self, self.ticket, ancestors, loan=loan)
 
     def _covered(self, request, ancestors):
         """Does a lock held by an ancestor cover this call?"""
@@ -118,19 +118,19 @@ class Lock(object):
         if not ids:
             return False
         queue = self.queue()
-        modes = [one.mode for one in queue.places if one.id in ids and one.id in queue.runs]
+        modes = [one.mode for one in queue.tickets if one.id in ids and one.id in queue.runs]
         return request.is_covered(strongest(modes), self.name)
 
 
 class EtcdHold(Hold):
     """A lock that etcd keeps for us; see request.Hold."""
 
-    def __init__(self, lock, place, ancestors, nested=False, loan=None):
+    def __init__(self, lock, ticket, ancestors, nested=False, loan=None):
         Hold.__init__(self, lock, ancestors, nested, loan)
-        self.place = place
+        self.ticket = ticket
         self.keeper = None
-        if place:
-            self.inherited = ancestors + [lock.servers + place.run_key]
+        if ticket:
+            self.inherited = ancestors + [lock.servers + ticket.run_key]
             self.watch = self._watch
 
     def descriptors(self):
@@ -139,12 +139,12 @@ class EtcdHold(Hold):
 
     def release(self):
         """Let go.  Raises Failure if the lock was lost while the command ran."""
-        if not self.place:
+        if not self.ticket:
             return
-        place, self.place = self.place, None
+        ticket, self.ticket = self.ticket, None
         why = self.keeper.over() if self.keeper else ''
         try:
-            if not place.leave(HASTE if why else None) and not why:
+            if not ticket.leave(HASTE if why else None) and not why:
                 why = 'its lease has ended'
         except (Unreachable, Refused) as error:
             if not why:
@@ -155,7 +155,7 @@ class EtcdHold(Hold):
     def is_awaited(self):
         """No: who waits on etcd has lent its slot, or is on another host.  But
         until the command runs nobody else keeps the lease alive."""
-        lease = self.place.lease
+        lease = self.ticket.lease
         try:
             if python.now() >= lease.due:
                 lease.renew(max(0.5, lease.until - python.now()))
@@ -166,7 +166,7 @@ class EtcdHold(Hold):
     def _watch(self, process):
         """The command runs as `process`: see that it ends when the lock does."""
         from sage_flock.etcd import keeper
-        self.keeper = keeper.Keeper(self.place, self.lock.name, process)
+        self.keeper = keeper.Keeper(self.ticket, self.lock.name, process)
 
 
 class EtcdSweep(sweeps.Sweep):
@@ -194,20 +194,20 @@ class EtcdSweep(sweeps.Sweep):
         numbers = sweeps.parse(python.raw(decoded(found.get('kvs', [{}])[0].get('value', ''))))
         if change:
             done = _failing_as(lock.name, lock.client.ask, '/v3/kv/txn', {
-                'compare': [lock.place.is_ours()],
+                'compare': [lock.ticket.is_ours()],
                 'success': [put(self._key, '%d %d' % change(numbers))], 'failure': []})
             if not done.get('succeeded'):
                 raise Failure(lock.name, 'lost before the command ran: its lease has ended')
         return numbers
 
 
-def _leave_when_dying(place):
-    """Let a signal that ends us leave the Place, where its command does not
+def _leave_when_dying(ticket):
+    """Let a signal that ends us leave the Ticket, where its command does not
     run yet: others would wait until the lease ends."""
     def leave_and_die(number, frame):
         for each in _DEADLY:
             signal.signal(each, signal.SIG_IGN)
-        place.leave_quietly()
+        ticket.leave_quietly()
         from sage_flock import command
         command.end_like(number)
 

@@ -31,8 +31,8 @@ _OVER = b'.'
 class Keeper(object):
     """The wrapper's end of a keeper."""
 
-    def __init__(self, place, name, process):
-        """Have the lease of `place` kept while the command runs as `process`;
+    def __init__(self, ticket, name, process):
+        """Have the lease of `ticket` kept while the command runs as `process`;
         `name` is the lock's."""
         control, self._control = posix.pipe()
         self._hear, report = posix.pipe()
@@ -44,11 +44,11 @@ class Keeper(object):
             return
         if keeper == 0:
             try:
-                place.client.close()        # the connection remains the wrapper's
+                ticket.client.close()        # the connection remains the wrapper's
                 control, report, errors = slots.alone((control, report, 2))
                 posix.dup2(errors, 2)
                 python.guard_standard_descriptors()
-                _Life(place, name, process, control, report).live()
+                _Life(ticket, name, process, control, report).live()
             finally:
                 posix._exit(0)
         posix.close(control)
@@ -68,9 +68,9 @@ class Keeper(object):
 class _Life(object):
     """The keeper's own side."""
 
-    def __init__(self, place, name, process, control, report):
-        self.place = place
-        self.lease = place.lease
+    def __init__(self, ticket, name, process, control, report):
+        self.ticket = ticket
+        self.lease = ticket.lease
         self.name = name
         self.process = process
         self.control = control
@@ -78,7 +78,7 @@ class _Life(object):
 
     def live(self):
         """Keep the lease until there is no more need to."""
-        self.place.client.on_silence = None     # the screen is the command's, unless the lock is lost
+        self.ticket.client.on_silence = None     # the screen is the command's, unless the lock is lost
         while True:
             last = self.lease.until - _MARGIN * self.lease.seconds
             word = self._hear(min(self.lease.due, last) - now())
@@ -92,7 +92,7 @@ class _Life(object):
                 say("%s: the sage-flock that held it was killed: its command is stopped"
                     % self.name)
                 self._stop()
-                self.place.leave_quietly()
+                self.ticket.leave_quietly()
                 return
             if why:
                 posix.write(self.report, python.raw(why + '; it was stopped'))

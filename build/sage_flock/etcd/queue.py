@@ -1,26 +1,27 @@
-"""The queue of a lock that etcd keeps, and our place in it.
+"""The queue of a lock that etcd keeps, and our ticket in it.
 
 Of a lock with the path P there are these keys:
 
-P//queue/MODE/ID  Somebody's place in the queue, from asking to releasing.  It
+P//queue/MODE/ID  Somebody's ticket in the queue, from asking to releasing.  It
                   is bound to its lease, so it goes when that is not renewed.
-P//run/MODE/ID    Under that place a command runs.  Bound to nothing.
+P//run/MODE/ID    Under that ticket a command runs.  Bound to nothing.
 P//sweep/KEY      The two numbers of sweeps.py.
 
-MODE is `shared`, `exclusive` or `pool`; ID is the lease's, random, and never recurs.
-A place is as old as its create_revision, for etcd puts all changes into one
-order (https://etcd.io/docs/latest/learning/api/).  An exclusive one waits until it is the oldest, a shared one until no
-exclusive one is older, and one of a pool until no exclusive one is older, none
-of the pool that still waits is, and fewer are inside than it lets in.
+MODE is `shared`, `exclusive` or `pool`; ID is the lease's, random, and never
+recurs.  A ticket is as old as its create_revision, for etcd puts all changes
+into one order (https://etcd.io/docs/latest/learning/api/).  An exclusive one
+waits until it is the oldest, a shared one until no exclusive one is older, and
+one of a pool until no exclusive one is older, none of the pool that still waits
+is, and fewer are inside than it lets in.
 
 Run keys are there because a lease can end while the command runs on: it takes
-the keeper (keeper.py) a moment to stop it.  A run key without a place is
+the keeper (keeper.py) a moment to stop it.  A run key without a ticket is
 a ghost, and the next in line waits for it too.  It is removed when its command
 is known to have ended.  Whoever meets a ghost binds it to a lease of half the
 length that nobody renews, in case there is nobody left to say so.
 
 Each step is one transaction and may be put twice: after a lost reply nobody
-knows whether it was done.  A lease's ID is chosen here; a place that is put
+knows whether it was done.  A lease's ID is chosen here; a ticket that is put
 again keeps its create_revision; and whoever finds its own run key there has
 entered.
 """
@@ -39,8 +40,8 @@ _RENEWALS = 5       # tries to renew a lease in its length
 HASTE = 2.0             # seconds for a goodbye that may fail
 
 
-class PlaceLost(Exception):
-    """Our place in the queue is gone: its lease ended, or somebody removed it."""
+class TicketLost(Exception):
+    """Our ticket in the queue is gone: its lease ended, or somebody removed it."""
 
 
 class Lease(object):
@@ -91,8 +92,8 @@ class Lease(object):
         self.due = asked + self.seconds / float(_RENEWALS)
 
 
-class Place(object):
-    """Our place in the queue of the lock `path`; join() gets one.
+class Ticket(object):
+    """Our ticket in the queue of the lock `path`; join() gets one.
 
     lease     what it is bound to
     revision  its age, the create_revision
@@ -115,9 +116,9 @@ class Place(object):
         while True:
             try:
                 queue = self._join(wait)
-                # No transaction can count: whoever finds a pool in use looks once more, from its place.
+                # No transaction can count: whoever finds a pool in use looks once more, from its ticket.
                 return self.enter() if self.mode == POOL and queue and not queue.before(self) else queue
-            except PlaceLost:       # a lease that ended so soon: its server was away
+            except TicketLost:       # a lease that ended so soon: its server was away
                 pass
 
     def _join(self, wait):
@@ -133,7 +134,7 @@ class Place(object):
     def enter(self):
         """None when it is our turn, and we are in; else the Queue.
 
-        Raises PlaceLost."""
+        Raises TicketLost."""
         queue = self._seen(self.client.ask('/v3/kv/range', whole_queue(self.lock_path)))
         if queue is None or queue.before(self):
             return queue
@@ -141,7 +142,7 @@ class Place(object):
         return self._step([self.is_ours()], [self._run()], [])
 
     def leave(self, patience=None):
-        """Let go.  True if the place was ours up to now: else the lease has
+        """Let go.  True if the ticket was ours up to now: else the lease has
         ended before, and the lock with it."""
         if self.revision is None:
             self.lease.revoke(patience)
@@ -192,11 +193,11 @@ class Place(object):
     def _seen(self, found, only_now=False):
         """The Queue in the answer `found`; None if we have entered already."""
         queue = Queue(found)
-        mine = queue.place(self.id)
+        mine = queue.ticket(self.id)
         if mine:
             self.revision = mine.revision
         elif not only_now:
-            raise PlaceLost
+            raise TicketLost
         if self.id in queue.runs:
             return None
         for ghost in queue.ghosts:
@@ -216,39 +217,39 @@ class Place(object):
 class Queue(object):
     """The queue of a lock as it was at `revision`.
 
-    places  those who hold or wait, oldest first: Entry objects
+    tickets those who hold or wait, oldest first: Entry objects
     runs    the run keys as Entry objects, by ID
-    ghosts  those of them whose place is gone
+    ghosts  those of them whose ticket is gone
     """
 
     def __init__(self, found):
         self.revision = int(found['header']['revision']) if 'header' in found else 0
         entries = [Entry(one) for one in found.get('kvs', []) if _is_one(decoded(one['key']))]
-        self.places = sorted([one for one in entries if one.what == 'queue'],
+        self.tickets = sorted([one for one in entries if one.what == 'queue'],
                              key=lambda one: one.revision)
         self.runs = dict([(one.id, one) for one in entries if one.what == 'run'])
-        self.ghosts = [one for one in self.runs.values() if not self.place(one.id)]
+        self.ghosts = [one for one in self.runs.values() if not self.ticket(one.id)]
 
-    def place(self, place_id):
-        """The place with that ID, or None."""
-        for one in self.places:
-            if one.id == place_id:
+    def ticket(self, ticket_id):
+        """The ticket with that ID, or None."""
+        for one in self.tickets:
+            if one.id == ticket_id:
                 return one
         return None
 
-    def before(self, place):
-        """Those whom the Place `place` waits for, the last in line first."""
-        older = [one for one in reversed(self.places) if one.revision < place.revision]
-        found = [one for one in older + self.ghosts if _conflict(one, place)]
-        if place.mode == POOL:
+    def before(self, ticket):
+        """Those whom the Ticket `ticket` waits for, the last in line first."""
+        older = [one for one in reversed(self.tickets) if one.revision < ticket.revision]
+        found = [one for one in older + self.ghosts if _conflict(one, ticket)]
+        if ticket.mode == POOL:
             found += [one for one in older if one.mode == POOL and one.id not in self.runs]
             inside = self.members()
-            found += inside if len(inside) >= place.most else []
+            found += inside if len(inside) >= ticket.most else []
         return found
 
     def holders(self):
-        """Whose command runs, as far as is known: places and ghosts."""
-        return self.ghosts + [one for one in self.places if one.id in self.runs]
+        """Whose command runs, as far as is known: tickets and ghosts."""
+        return self.ghosts + [one for one in self.tickets if one.id in self.runs]
 
     def members(self):
         """Who of a pool is inside."""
@@ -260,7 +261,7 @@ class Queue(object):
 
     def waiters(self):
         """Those who wait."""
-        return [one for one in self.places if one.id not in self.runs]
+        return [one for one in self.tickets if one.id not in self.runs]
 
     def crowd(self):
         """How many wait."""
@@ -300,7 +301,7 @@ def _is_one(key):
 
 
 def whole_queue(path):
-    """The range of the places and the run keys of the lock `path`, but not
+    """The range of the tickets and the run keys of the lock `path`, but not
     of its sweeps."""
     return span(path + '//queue/', path + '//run0')
 

@@ -12,7 +12,7 @@ import time
 from sage_flock import command, lines, slots  # noqa: F401
 from sage_flock.etcd import keeper  # noqa: F401
 from sage_flock.etcd.http import Unreachable, encoded
-from sage_flock.etcd.queue import PlaceLost, whole_queue
+from sage_flock.etcd.queue import TicketLost, whole_queue
 from sage_flock.python import now
 from sage_flock.request import EXCLUSIVE, POOL
 from sage_flock.messages import duration, first_reminder, say_garbled
@@ -38,8 +38,8 @@ def wait(lock, queue, request, ancestors):
             loan.leave(request.note)
         raise
     if not got:
-        lines.say_not_got(request, lock.name, _in_the_way(watch.queue, lock.place))
-        lock.place.leave()
+        lines.say_not_got(request, lock.name, _in_the_way(watch.queue, lock.ticket))
+        lock.ticket.leave()
         if loan:
             loan.leave(request.note)
         return False, None
@@ -53,7 +53,7 @@ class _Watch(object):
 
     def __init__(self, lock, request):
         self.lock = lock
-        self.place = lock.place
+        self.ticket = lock.ticket
         self.client = lock.client
         self.request = request
         self.began = now()
@@ -66,7 +66,7 @@ class _Watch(object):
     def say(self, doing, queue):
         """The waiting line: for whom, which lock, and who is in the way."""
         if not self.request.quiet:
-            lines.say_waiting(self.request, self.lock.name, doing, _in_the_way(queue, self.place))
+            lines.say_waiting(self.request, self.lock.name, doing, _in_the_way(queue, self.ticket))
 
     def until_in(self, queue):
         """True once we are in; False past the time limit."""
@@ -75,9 +75,9 @@ class _Watch(object):
             if not self._until_change(queue):
                 return False
             try:
-                queue = self.place.enter()
-            except PlaceLost:       # nothing but our turn is lost
-                queue = self.place.join(True)
+                queue = self.ticket.enter()
+            except TicketLost:       # nothing but our turn is lost
+                queue = self.ticket.join(True)
             if queue and self.elapsed() >= self.reminder:
                 self.say('still waiting after %s for' % duration(self.elapsed()), queue)
                 while self.reminder <= self.elapsed():
@@ -93,10 +93,10 @@ class _Watch(object):
             while moves == self.client.moves and self.elapsed() < self.reminder:
                 if now() >= self._limit():
                     return False
-                if now() >= self.place.lease.due and not self._renew():
+                if now() >= self.ticket.lease.due and not self._renew():
                     break
-                due = min(self.place.lease.due, self.began + self.reminder, self._limit())
-                if _tells_of_change(stream, due - now(), self.place.mode):
+                due = min(self.ticket.lease.due, self.began + self.reminder, self._limit())
+                if _tells_of_change(stream, due - now(), self.ticket.mode):
                     break
             return True
         finally:
@@ -108,16 +108,16 @@ class _Watch(object):
         return float('inf') if seconds is None else self.began + seconds
 
     def _stream(self, queue):
-        before = queue.before(self.place)
+        before = queue.before(self.ticket)
         if not before:          # a key that is none of ours is in the way
             return None
         # Of a pool anybody who leaves may make room, and whoever comes in lets the next one look.
-        keys = whole_queue(self.place.lock_path) if self.place.mode == POOL else {'key': encoded(before[0].key)}
+        keys = whole_queue(self.ticket.lock_path) if self.ticket.mode == POOL else {'key': encoded(before[0].key)}
         return self.client.stream('/v3/watch', {'create_request': dict(
             keys, start_revision=str(queue.revision + 1))})
 
     def _renew(self):
-        lease = self.place.lease
+        lease = self.ticket.lease
         return lease.renew(max(_PAUSE, lease.until - now()))
 
 
@@ -140,18 +140,18 @@ def _tells_of_change(stream, seconds, mode):
     return bool([one for one in message.get('events', []) if mode == POOL or one.get('type') == 'DELETE'])
 
 
-def _in_the_way(queue, place):
+def _in_the_way(queue, ticket):
     """What keeps us waiting, as lines.InTheWay."""
     held = sorted(queue.holders(), key=queue.since)
     members = [one for one in held if one in queue.members()]
     ids = [one.id for one in queue.waiters()]
-    way = lines.InTheWay(ids.index(place.id) + 1 if place.id in ids else None)
-    if place.mode == POOL and len(members) >= place.most:
-        way.how = '%d of %d in use:' % (len(members), place.most)
+    way = lines.InTheWay(ids.index(ticket.id) + 1 if ticket.id in ids else None)
+    if ticket.mode == POOL and len(members) >= ticket.most:
+        way.how = '%d of %d in use:' % (len(members), ticket.most)
         held = members
     way.holders = [_party(one, max(0, time.time() - queue.since(one))) for one in held]
-    before = [one for one in queue.before(place) if one not in held]
-    if before and held is not members and place.mode != EXCLUSIVE and \
+    before = [one for one in queue.before(ticket) if one not in held]
+    if before and held is not members and ticket.mode != EXCLUSIVE and \
             not [one for one in held if one.mode == EXCLUSIVE]:
         way.ahead = _party(before[0])
     return way
