@@ -134,6 +134,9 @@ load lib
 @test "one call is one start: the command sees all that is held, once" {
     [ "$(sage-flock --also x.lock --also-shared y.lock z.lock sh -c 'echo "$SAGE_FLOCK_HELD"' | tr : '\n' | wc -l)" = 3 ]
     [ "$(sage-flock --also x.lock y.lock sh -c 'exec sage-flock -F x.lock sh -c "echo \$PPID"')" != '' ]
+    if [ -r /proc/locks ]; then     # only where there is --fcntl
+        [ "$(sage-flock --also x.lock --also y.lock --fcntl z.lock sh -c 'echo "$SAGE_FLOCK_HELD"' | tr : '\n' | wc -l)" = 2 ]
+    fi
     run sage-flock --verbose --also x.lock y.lock true
     [ "$(grep -c 'getting lock took' <<<"$output")" = 2 ]
     [ "$(grep -c 'executing' <<<"$output")" = 1 ]

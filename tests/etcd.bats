@@ -194,6 +194,11 @@ make_certificates() {
     says 6 '' sage-flock -n -E 6 --also w.lock --also z.lock v.lock true
     says 6 '' sage-flock -n -E 6 --also ./here.lock z.lock true
     says 0 ran sage-flock -n --also ./here.lock w.lock -c 'echo ran'
+    # Whose lock is of fcntl(2): LOCK's, not the first one's.
+    held_by F ./here.lock
+    says 6 '' sage-flock -n -E 6 --also ./here.lock --also w.lock --start 1 ./there.lock echo ran
+    says 0 ran sage-flock -n --also ./free.lock --also w.lock --start 1 --length 2 ./here.lock echo ran
+    leaves F
     leaves A
     ends A 0
     nothing_left

@@ -122,6 +122,17 @@ print(len(line) - 1)'
     leaves certifi
 }
 
+@test "a line that is full where one of its parts ends is not wider for the dots" {
+    held_by A x.lock
+    for length in 61 66 88; do      # of the lock's name, behind which the rest must go
+        name=$(printf "%${length}s" '' | tr ' ' n)
+        ln -s x.lock "$name"
+        run sage-flock -w 0.01 "$name" true
+        [ "$status" = 1 ]
+        for line in "${lines[@]}"; do [ "$(width "$line")" -le 100 ]; done
+    done
+}
+
 @test "on a terminal names are bold and times dim; not with NO_COLOR, on a dumb terminal, or in a pipe" {
     SAGE_PKG=certifi holder certifi
     esc=$'\033'

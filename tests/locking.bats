@@ -293,11 +293,22 @@ END
     leaves B
     ends B 0
     sage-flock -n --fcntl x.lock true
+    mkdir folder            # which nobody can open for writing
+    run sage-flock --fcntl folder true
+    [ "$status" = 125 ]
+    [ "$output" = 'sage-flock: folder: cannot be locked: it is open for reading only (-s would do with that)' ]
+    sage-flock --fcntl -s folder true
     for options in '--pool 2' --coalesce '--mark m --key k'; do
         # shellcheck disable=SC2086 # words
         run sage-flock --fcntl $options x.lock true
         [ "$status" = 2 ]
     done
+}
+
+@test "--fcntl: -w ends with its own status though nobody reads what it says for longer than an alarm takes" {
+    [ -r /proc/locks ] || skip 'not here'
+    held_by A --fcntl x.lock
+    [ "$(tool unread sage-flock -w 0.05 -E 7 --fcntl x.lock echo ran)" = 'exit 7' ]
 }
 
 @test "a shell's own descriptor: waited for" {

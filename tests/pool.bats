@@ -90,6 +90,20 @@ expect_full() {
     gets pool x.lock C
 }
 
+@test "a caller that leaves only descriptors above those that select(2) knows" {
+    ulimit -n 2048 || skip 'the limit of descriptors is too low'
+    held_by A --pool 1 x.lock
+    run tool crowded sage-flock -w 0.05 --pool 1 x.lock true
+    [ "$status" = 1 ]
+    make_gate B
+    launch B tool crowded sage-flock --pool 1 x.lock actor B
+    expect_full B 1 1
+    leaves A
+    gets pool x.lock B
+    leaves B
+    ends B 0
+}
+
 @test "callers may name different numbers: each counts those inside" {
     held_by A --pool 4 x.lock
     held_by B --pool 4 x.lock

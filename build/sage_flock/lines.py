@@ -262,14 +262,11 @@ def _room():
 def _say(pieces, room):
     """Write the pieces, pairs of a text and its style, as one line of at most `room` columns, in one write."""
     paint = terminal.painted if terminal.has_colours(2) else lambda text, style: text
-    dots = terminal.dots()
-    line = characters('')
-    left = room
+    pieces = [(characters(text), style) for text, style in pieces]
+    dots = terminal.dots() if sum([len(text) for text, _ in pieces]) > room else characters('')
+    line, left = characters(''), room - len(dots)
     for text, style in pieces:
-        text = characters(text)
-        if len(text) > left:
-            line += paint(text[:max(0, left - len(dots))] + dots, style)
-            break
-        line += paint(text, style)
-        left -= len(text)
+        line += paint(text[:left], style)
+        left -= len(text[:left])
+    line += dots
     write(2, terminal.encoded(line + '\n'))

@@ -27,6 +27,8 @@ _ENCODING = sys.getfilesystemencoding() or 'utf-8'
 _ERRORS = 'surrogateescape' if VERSION >= (3, 1) else 'replace'
 _BYTES_ENVIRON = VERSION >= (3, 2)
 
+_LONGEST = 1e6      # seconds that a poll(2) can last
+
 NOFOLLOW = getattr(posix, 'O_NOFOLLOW', 0)
 
 # Descriptors that the command inherits are numbered from here: scripts use
@@ -113,6 +115,24 @@ def now():
     """Seconds on the clock for measuring: from 3.3 on, one that is never set."""
     import time
     return getattr(time, 'monotonic', time.time)()
+
+
+def readable(fds, seconds=None):
+    """Those of the descriptors `fds` that can be read or are at their end, once there are some, after `seconds` at
+    most; on Python 2 none after a signal."""
+    import select
+    if seconds is not None:
+        seconds = max(0, min(seconds, _LONGEST))
+    try:
+        try:
+            return select.select(fds, [], [], seconds)[0]
+        except ValueError:      # it knows no numbers from 1024 on, and our caller may have left us no others
+            poll = select.poll()
+            for fd in fds:
+                poll.register(fd, select.POLLIN)
+            return [fd for fd, _ in poll.poll(None if seconds is None else int(seconds * 1000) + 1)]
+    except (select.error, OSError):
+        return []
 
 
 def read_file(path, limit):

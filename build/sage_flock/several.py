@@ -28,17 +28,17 @@ def nest(asked):
         words += ['--also-shared' if mode == SHARED else '--also', name]
     words += option_for(asked.mode, asked.most)
     for word, is_asked in (('-n', not asked.wait), ('-o', asked.close), ('-F', not asked.fork), ('-q', asked.quiet),
-                           ('--verbose', asked.verbose), ('--coalesce', asked.coalesce)):
+                           ('--verbose', asked.verbose), ('--coalesce', asked.coalesce), ('--fcntl', asked.fcntl)):
         if is_asked:
             words.append(word)
     for word, value in (('-w', asked.seconds), ('-E', asked.conflict), ('--key', asked.key), ('--mark', asked.mark),
-                        ('--fd', asked.fd)):
+                        ('--fd', asked.fd), ('--start', asked.start), ('--length', asked.length)):
         if value is not None:
             words += [word, str(value)]
     asked.command = words + ['--'] + [asked.lock] * (asked.lock is not None) + asked.command
     asked.mode, asked.lock = asked.also[0]
     asked.also = []
-    asked.coalesce, asked.fork = False, True
+    asked.coalesce, asked.fcntl, asked.fork = False, False, True
     asked.most = asked.fd = asked.key = asked.mark = None
     return True
 
@@ -53,7 +53,9 @@ class Several(Hold):
 
     def __init__(self, holds):
         last = holds[-1]
-        Hold.__init__(self, last.lock, last.inherited, not [hold for hold in holds if not hold.nested])
+        # Each says what those before it say, too, but one of --fcntl says nothing.
+        inherited = [hold.inherited for hold in holds if hold.inherited][-1:]
+        Hold.__init__(self, last.lock, inherited and inherited[0], not [hold for hold in holds if not hold.nested])
         self.holds = holds
         self.innermost = last
         for hold in holds:

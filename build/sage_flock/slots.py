@@ -44,7 +44,6 @@ place, until the debt at its record is gone.
 
 import fcntl
 import posix
-import select
 
 from sage_flock import debts, jobserver, proc, python
 from sage_flock.python import signal
@@ -191,10 +190,7 @@ class Loan(object):
 
     def _hear(self, seconds):
         """Listen to the guardian for at most so many seconds."""
-        try:
-            if not select.select([self.answer], [], [], max(0, seconds))[0]:
-                return
-        except (select.error, OSError):     # a signal on Python 2
+        if not python.readable([self.answer], seconds):
             return
         words = posix.read(self.answer, 256)
         if not words:
@@ -246,10 +242,7 @@ def await_debts(fds, nested):
     means that the slots lent under our lock are back.  `nested` as in a Loan."""
     until = python.now() + (_GOODBYE if nested or proc.locked_above(()) else _LIMIT)
     while fds and python.now() < until:
-        try:
-            gone = select.select(fds, [], [], max(0, until - python.now()))[0]
-        except (select.error, OSError):     # a signal on Python 2
-            gone = []
+        gone = python.readable(fds, until - python.now())
         fds = [fd for fd in fds if fd not in gone]
 
 
@@ -272,7 +265,7 @@ def _become_guardian(loan, lends, heard, answering):
 def _guard(taking, heard, answering, giving, strict):
     """Be the guardian: put a token in, and take one back."""
     if giving is not None:
-        if select.select([heard], [], [], 0)[0]:
+        if python.readable([heard], 0):
             return          # the wait has ended already, and make may be counting its tokens
         jobserver.put_token(giving)
         posix.close(giving)
@@ -285,7 +278,7 @@ def _guard(taking, heard, answering, giving, strict):
         if wants and jobserver.take_overdraft(taking):
             overdrawn, wants = True, False
             _answer(answering, _OVERDRAFT)
-        ready = select.select([taking, heard] if word else [taking], [], [], pause if wants else None)[0]
+        ready = python.readable([taking, heard] if word else [taking], pause if wants else None)
         pause = min(2 * pause, longest)
         if heard in ready:
             word = posix.read(heard, 1)

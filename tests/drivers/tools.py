@@ -9,6 +9,9 @@
     terminal KEY CMD... runs CMD on a terminal of its own and presses control-KEY when it says "ready"; prints
                         what it said, and how it ended
     screen COLS CMD...  runs CMD on a terminal of its own, so many columns wide; says what it said, colours and all
+    unread CMD...       runs CMD, and for half a second after its first line on stderr there is no room for another;
+                        prints its exit status
+    crowded CMD...      becomes CMD, with no descriptor free below 1100
     clock               the time of day in milliseconds
 """
 
@@ -119,6 +122,39 @@ def screen(columns, *command):
     getattr(sys.stdout, 'buffer', sys.stdout).write(said.replace(b'\r\n', b'\n'))
 
 
+def unread(*command):
+    heard, said = os.pipe()
+    pid = os.fork()
+    if not pid:
+        os.dup2(said, 2)
+        become(command)
+    os.read(heard, 4096)
+    flags = fcntl.fcntl(said, fcntl.F_GETFL)
+    for size in (4096, 1):
+        fcntl.fcntl(said, fcntl.F_SETFL, flags | os.O_NONBLOCK)
+        try:
+            while os.write(said, b'.' * size):
+                pass
+        except EnvironmentError:
+            pass
+    fcntl.fcntl(said, fcntl.F_SETFL, flags)
+    os.close(said)
+    time.sleep(0.5)     # nothing shows that it has tried to write; were this too short, the test would only see less
+    while os.read(heard, 65536):
+        pass
+    print(how_it_ended(os.waitpid(pid, 0)[1]))
+
+
+def crowded(*command):
+    null = os.open(os.devnull, os.O_RDWR)
+    for fd in range(3, 1100):
+        try:
+            os.fstat(fd)
+        except EnvironmentError:
+            os.dup2(null, fd)
+    become(command)
+
+
 def clock():
     print(int(time.time() * 1000))
 
@@ -146,5 +182,6 @@ def how_it_ended(status):
 
 if __name__ == '__main__':
     instruments = dict((tool.__name__, tool) for tool in (rival, released, hold, fate, ignoring,
-                                                            terminal, screen, clock))
+                                                            terminal, screen, unread, crowded,
+                                                            clock))
     sys.exit(instruments[sys.argv[1]](*sys.argv[2:]))

@@ -14,7 +14,6 @@ of a recipe's shell alone the death would leave running what it runs.
 """
 
 import posix
-import select
 import time
 
 from sage_flock import proc, python, slots
@@ -61,7 +60,7 @@ class Keeper(object):
             posix.write(self._control, _OVER)
         except OSError:         # it has gone already
             pass
-        if select.select([self._hear], [], [], 0)[0]:
+        if python.readable([self._hear], 0):
             return python.text(posix.read(self._hear, 4096))
         return ''
 
@@ -114,7 +113,7 @@ class _Life(object):
     def _hear(self, seconds):
         """What the wrapper says within `seconds`: _OVER, b'' if it is dead,
         None if nothing."""
-        if select.select([self.control], [], [], max(0, seconds))[0]:
+        if python.readable([self.control], seconds):
             return posix.read(self.control, 1)
         return None
 

@@ -16,7 +16,6 @@ URG                     from the second thread; by default it does nothing
 
 import fcntl
 import posix
-import select
 import time
 
 try:
@@ -149,12 +148,9 @@ class Interrupts(object):
 
     def sleep(self, seconds):
         """Sleep; True if the wait is over."""
-        try:
-            if not select.select([self.heard], [], [], max(0, seconds))[0]:
-                return False
-            words = posix.read(self.heard, 64)
-        except (select.error, OSError):     # a signal on Python 2
+        if not python.readable([self.heard], seconds):
             return False
+        words = posix.read(self.heard, 64)
         if words.strip(_URG_BYTE):
             self._repeat()
         return not words

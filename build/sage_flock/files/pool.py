@@ -28,7 +28,6 @@ second.
 
 import fcntl
 import posix
-import select
 
 from sage_flock import python
 from sage_flock.files.locks import flock
@@ -131,11 +130,7 @@ class Places(object):
         """Until a place may be free."""
         bells = [self.audible[number] for number in self.taken if number in self.audible]
         seconds = None if len(bells) == len(self.taken) else self.pause
-        try:
-            rung = select.select(bells, [], [], seconds)[0]
-        except (select.error, OSError):     # a signal on Python 2
-            return
-        self.pause = _FIRST_LOOK if rung else min(2 * self.pause, _RAREST)
+        self.pause = _FIRST_LOOK if python.readable(bells, seconds) else min(2 * self.pause, _RAREST)
 
     def stop_listening(self):
         """Close what look() has opened."""

@@ -65,6 +65,8 @@ class RangeLock(locks.Lock):
             except (IOError, OSError) as error:
                 if error.errno in (errno.EAGAIN, errno.EACCES) and command == _TRY:
                     return False
+                if error.errno == errno.EBADF and kind == fcntl.F_WRLCK:
+                    raise Failure(self.name, 'cannot be locked: it is open for reading only (-s would do with that)')
                 if error.errno != errno.EINTR:
                     raise Failure(self.name, 'cannot be locked: ' + reason(error))
 
@@ -89,6 +91,7 @@ class _Wait(object):
         self.request = request
         self.began = python.now()
         self.reminder = first_reminder()
+        self.blocks = False     # in fcntl(2), or about to be: the alarm may raise, once
 
     def until_got(self):
         """Block until the lock is held; False past the time limit."""
@@ -99,7 +102,9 @@ class _Wait(object):
         before = signal.signal(signal.SIGALRM, self._ring)
         try:
             self._set()
+            self.blocks = True
             self.lock.take(request.mode)
+            self.blocks = False
         except _TimeIsUp:
             lines.say_not_got(request, self.lock.name, lines.InTheWay(None))
             return False
@@ -119,7 +124,10 @@ class _Wait(object):
 
     def _ring(self, number, frame):
         if self.request.seconds is not None and self._elapsed() >= self.request.seconds:
-            raise _TimeIsUp
+            if self.blocks:
+                self.blocks = False
+                raise _TimeIsUp
+            return
         if self._elapsed() >= self.reminder:
             self._say('still waiting after %s for' % duration(self._elapsed()))
             self.reminder *= 2
