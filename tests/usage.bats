@@ -359,3 +359,22 @@ END
         esac
     done
 }
+
+@test "an error in the thread that ends a wait in time ends the call, and is one line" {
+    cat >broken.py <<'END'
+import sys
+sys.path.insert(0, sys.argv.pop(1))
+from sage_flock import call
+from sage_flock.files import watch
+def broken(self):
+    raise KeyError('no such thing')
+watch.Watch._watch = broken
+call.main(sys.argv[1:])
+END
+    exec 8>y.lock
+    sage-flock 8
+    run timeout 20 "$PYTHON" -S -E broken.py "$ROOT/build" -q -w 0.2 y.lock true 8>&-
+    echo "$output"
+    [ "$status" = 125 ]
+    [ "$output" = "sage-flock: internal error: KeyError: 'no such thing' (broken.py:6)" ]
+}

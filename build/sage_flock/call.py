@@ -8,13 +8,12 @@
 It reads top to bottom: the words, the lock, taking it, the command, the release.
 """
 
-import errno
 import posix
 import sys
 
 import sage_flock
 from sage_flock import files, python
-from sage_flock.messages import FAILED, NOT_FOUND, Failure, quoted, reason, say, time_limit, write
+from sage_flock.messages import FAILED, NOT_FOUND, Failure, quoted, reason, say, time_limit, unexpected, write
 from sage_flock.request import EXCLUSIVE, HELD, UNLOCK, Request, Unavailable, pass_on
 
 
@@ -30,10 +29,7 @@ def main(words):
     except SystemExit as end:       # --help and --version
         status = _flushed(end.code or 0)
     except Exception as error:
-        if getattr(error, 'errno', None) in (errno.EMFILE, errno.ENFILE):
-            say('descriptors: none left: the limit (ulimit -n) is too low')
-        else:
-            say('internal error: %s: %s (%s)' % (error.__class__.__name__, error, _where()))
+        say(unexpected(error))
         status = FAILED
     posix._exit(status)
 
@@ -292,21 +288,6 @@ def _served(lock, sweep, request, hold=None):
         say("%s: a '%s' that began after %s has succeeded: nothing to do"
             % (lock.name, quoted(request.command), sweep.since))
     return 0
-
-
-# ---- What goes wrong with us
-
-def _where():
-    """Where the exception that is being handled was raised: file and line.
-    With SAGE_FLOCK_DEBUG=1 the whole traceback goes to stderr first."""
-    if python.getenv('SAGE_FLOCK_DEBUG') not in ('', '0'):
-        import traceback
-        traceback.print_exc()
-        sys.stderr.flush()
-    place = sys.exc_info()[2]
-    while place.tb_next:
-        place = place.tb_next
-    return '%s:%d' % (place.tb_frame.f_code.co_filename.rpartition('/')[2], place.tb_lineno)
 
 
 def _flushed(status):

@@ -2,6 +2,7 @@
 
 import errno
 import posix
+import sys
 
 from sage_flock import python
 
@@ -35,6 +36,22 @@ class Failure(Exception):
 def reason(error):
     """An OSError or IOError in words, without its number."""
     return getattr(error, 'strerror', None) or str(error)
+
+
+def unexpected(error):
+    """An exception that nobody has expected, while it is handled, in words;
+    with SAGE_FLOCK_DEBUG=1 the whole traceback goes to stderr first."""
+    if getattr(error, 'errno', None) in (errno.EMFILE, errno.ENFILE):
+        return 'descriptors: none left: the limit (ulimit -n) is too low'
+    if python.getenv('SAGE_FLOCK_DEBUG') not in ('', '0'):
+        import traceback
+        traceback.print_exc()
+        sys.stderr.flush()
+    place = sys.exc_info()[2]
+    while place.tb_next:
+        place = place.tb_next
+    return 'internal error: %s: %s (%s:%d)' % (error.__class__.__name__, error,
+                                               place.tb_frame.f_code.co_filename.rpartition('/')[2], place.tb_lineno)
 
 
 def say(message):

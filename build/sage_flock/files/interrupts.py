@@ -16,6 +16,7 @@ URG                     from the second thread; by default it does nothing
 
 import fcntl
 import posix
+import select  # noqa: python.readable() needs it, and later there may be no descriptor left to load it
 import time
 
 try:

@@ -23,7 +23,7 @@ except ImportError:
 
 from sage_flock import lines, proc
 from sage_flock.files import records, sidecar
-from sage_flock.messages import Failure, duration, first_reminder, listed, say
+from sage_flock.messages import FAILED, Failure, duration, first_reminder, listed, say, unexpected
 from sage_flock.request import EXCLUSIVE
 
 _PASSING = 1.0              # seconds after which a wait that was not announced is
@@ -84,6 +84,13 @@ class Watch(object):
     # ---- In the second
 
     def _run(self):
+        try:
+            self._watch()
+        except Exception as error:      # if the thread just ended, the wait would go on without its limit
+            say(unexpected(error))
+            posix._exit(FAILED)
+
+    def _watch(self):
         self.wait.interrupts.leave_to_first_thread()
         reminder = first_reminder() if self.wait.said else _PASSING
         pause = look = _FIRST_LOOK
