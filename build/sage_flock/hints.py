@@ -26,10 +26,8 @@ def for_options(message, options):
 
 def for_option(word, options):
     """Which of the `options` may be meant by `word`: 'did you mean --x?', or ''."""
-    import difflib
     long_ones = [name for name in options if name.startswith('--')]
-    found = difflib.get_close_matches('--' + word.strip("-'").partition('=')[0], sorted(long_ones), 1, 0.7)
-    return 'did you mean %s?' % found[0] if found else ''
+    return for_name('--' + word.strip("-'").partition('=')[0], sorted(long_ones))
 
 
 def for_name(name, known):
