@@ -219,13 +219,19 @@ class Loan(object):
         self.settled = python.now()
 
 
-def lend(side, ancestors):
+def lend(request, side, ancestors):
     """The Loan of our job slot; None if there is none to lend, or if enough
     others have lent theirs.
 
+    request    the request.Request; if its call has waited for another lock
+               before (--also), the slot is lent already
     side       a sidecar, or anything else with a crowd() of waiters, or None
-    ancestors  the records that SAGE_FLOCK_HELD names
+    ancestors  what is held above this wait; what the call holds itself is not
+               above the slot
     """
+    if request.loan:
+        return request.loan
+    ancestors = [path for path in ancestors if path not in request.ours]
     if not python.getenv('MAKEFLAGS') or python.getenv('SAGE_FLOCK_KEEP_SLOT') not in ('', '0'):
         return None
     if side and side.crowd() > _MOST_GUARDIANS:

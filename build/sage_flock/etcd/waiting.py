@@ -30,7 +30,7 @@ def wait(lock, queue, request, ancestors):
     watch.say('waiting for', queue)
     say_garbled()
     request.note('waiting', **{'for': [one.pid for one in queue.holders()]})
-    loan = request.loan or slots.lend(queue, [path for path in ancestors if path not in request.ours])
+    loan = slots.lend(request, queue, ancestors)
     try:
         got = watch.until_in(queue)
     except BaseException:

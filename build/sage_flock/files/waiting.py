@@ -45,8 +45,7 @@ class Wait(object):
         if self.request.is_logged():
             self.request.note('waiting', self.request.held_up, **{'for': holders.process_ids(self.lock, self.side)})
         self._publish(sidecar.AT_GATE if in_gate else sidecar.QUEUES)
-        # It forks, so before there is a second thread.
-        self.loan = self.request.loan or slots.lend(self.side, [path for path in self.ancestors if path not in self.request.ours])
+        self.loan = slots.lend(self.request, self.side, self.ancestors)     # forks, so before there is a second thread
         self._note_loan()
         if self.gate is not None:       # before a word is said: who reads it may press Ctrl-Z
             self.interrupts.catch(self.loan is not None)
